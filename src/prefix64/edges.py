@@ -1,0 +1,45 @@
+"""
+Where the services meet the world: what opens a socket, each replaceable by a fake.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Container
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from prefix64.instance_lock import InstanceLock, holder, oneStartAtATime
+from prefix64.link.packet_socket import ILinkSocket, PacketSocket
+from prefix64.routing.guard import Guard, GuardKind, IGuard
+from prefix64.routing.kernel import IRoutingKernel, RoutingKernel
+from prefix64.routing.monitor import Monitor
+from prefix64.web.listening import isDelivering, listenOnEveryAddress
+
+
+@dataclass(frozen=True)
+class Edges:
+    """
+    The makers of everything that is outside. The defaults are the real ones.
+
+    @ivar lock: given an interface's name, the lock of the instance.
+    @ivar holder: given an interface's name, who holds its lock, in words, or L{None}.
+    @ivar turn: a context in which no other instance of the network namespace starts.
+    @ivar kernel: the kernel's routing tables.
+    @ivar monitor: see L{Monitor}.
+    @ivar guard: keeps the kernel from answering echo.
+    @ivar link: given an interface's name and a filter program, its packet socket.
+    @ivar listen: given a port, a listening socket.
+    @ivar isDelivering: given ports, whether answers are still on their way from them.
+    """
+
+    lock: Callable[[str], Any] = InstanceLock
+    holder: Callable[[str], str | None] = holder
+    turn: Callable[[], AbstractContextManager[None]] = oneStartAtATime
+    kernel: Callable[[], IRoutingKernel] = RoutingKernel
+    monitor: Callable[..., Any] = Monitor
+    guard: Callable[[GuardKind], IGuard] = Guard
+    link: Callable[[str, bytes], ILinkSocket] = PacketSocket
+    listen: Callable[[int], socket.socket] = listenOnEveryAddress
+    isDelivering: Callable[[Container[int]], bool] = isDelivering

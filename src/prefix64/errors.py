@@ -1,0 +1,75 @@
+"""
+What can go wrong, each as one line for a person: the value, what is wrong with it, what to do.
+"""
+
+
+class Prefix64Error(Exception):
+    """
+    The base of every error that prefix64 raises on purpose. Its text is one line.
+    """
+
+
+class AddressError(Prefix64Error):
+    """
+    A text that should be an IPv6 address or prefix is none, or is one that cannot be served.
+    """
+
+
+class OptionError(Prefix64Error):
+    """
+    An option has a value that cannot be, or contradicts another one.
+    """
+
+
+class SitesError(Prefix64Error):
+    """
+    The tree of sites has a name that is no address, two names for one address, or cannot be read.
+    """
+
+
+class InterfaceError(Prefix64Error):
+    """
+    The network interface is missing, or is of a kind that cannot do what was asked.
+    """
+
+
+class PrivilegeError(Prefix64Error):
+    """
+    The process lacks a capability; the text names it and says how to get it.
+    """
+
+
+class RoutingError(Prefix64Error):
+    """
+    The kernel refused a rule or a route, or somebody else's stands where ours would go.
+    """
+
+
+class GuardError(Prefix64Error):
+    """
+    nf_tables is not there, or refused the table that keeps the kernel from answering echo too.
+    """
+
+
+class ListenError(Prefix64Error):
+    """
+    A port cannot be listened on, or a file that the server writes cannot be opened.
+    """
+
+
+class InterruptedStart(Prefix64Error):
+    """
+    A signal came while the server was starting.
+    """
+
+
+class LabError(Prefix64Error):
+    """
+    The laboratory of network namespaces cannot be built: a program or a privilege is missing.
+    """
+
+
+class StateError(Prefix64Error):
+    """
+    The state directory cannot be made, or cannot be written to.
+    """

@@ -1,0 +1,3 @@
+"""
+Which site an address has.
+"""

@@ -1,0 +1,79 @@
+"""
+The responder: a frame and the time in; a verdict, and a reply or none, out.
+"""
+
+from __future__ import annotations
+
+from prefix64.icmpv6.echo import Echo
+from prefix64.icmpv6.neighbor import LinkIdentity, NeighborDiscovery
+from prefix64.icmpv6.packets import (
+    PACKET_OTHERHOST,
+    PACKET_OUTGOING,
+    EchoRequest,
+    Solicitation,
+    decode,
+)
+from prefix64.icmpv6.verdicts import Answer, Verdict
+
+
+class Responder:
+    """
+    Answers frames. Pure: what it sends is what it returns.
+
+    @ivar counts: how many frames got each verdict, by the verdict's number.
+    """
+
+    def __init__(
+        self, identity: LinkIdentity, neighbor: NeighborDiscovery, echo: Echo | None
+    ) -> None:
+        """
+        @param echo: L{None} leaves echo requests to the kernel.
+        """
+        self._identity = identity
+        self._neighbor = neighbor
+        self._echo = echo
+        self.counts = [0] * len(Verdict)
+
+    def frameReceived(self, frame: bytes, packetType: int, now: float) -> Answer:
+        """
+        Decide about a frame.
+
+        @param frame: from the link-layer header on.
+        @param packetType: what the kernel says of whom the frame was for: 0 us, 1 broadcast, 2 a
+            group, 3 another host, 4 our own on its way out (packet(7)).
+        @param now: seconds, of any monotonic clock.
+        @return: the verdict, and the frame to send back, if there is one.
+        """
+        answer = self._decide(frame, packetType)
+        self.counts[answer[0]] += 1
+        return answer
+
+    def _decide(self, frame: bytes, packetType: int) -> Answer:
+        """
+        See whether the frame is for us, and read it.
+        """
+        if packetType == PACKET_OTHERHOST:
+            return Verdict.OTHER_HOST, None
+        if packetType == PACKET_OUTGOING:
+            return Verdict.OUTGOING, None
+        if frame[6:12] == self._identity.linkLayerAddress:
+            return Verdict.OWN_FRAME, None
+        message = decode(frame)
+        if isinstance(message, Solicitation):
+            return self._neighbor.solicited(message)
+        if isinstance(message, EchoRequest):
+            if self._echo is None:
+                return Verdict.KERNELS_ECHO, None
+            return self._echo.requested(message, packetType)
+        return message, None
+
+    def counters(self) -> dict[str, int]:
+        """
+        What became of the frames so far, by the verdict's name; verdicts that never came are left
+        out.
+        """
+        return {
+            verdict.name.lower(): self.counts[verdict]
+            for verdict in Verdict
+            if self.counts[verdict]
+        }

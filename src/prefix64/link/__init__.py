@@ -1,0 +1,3 @@
+"""
+The interface: frames in and out of the kernel.
+"""

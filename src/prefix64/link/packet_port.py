@@ -1,0 +1,135 @@
+"""
+The packet socket as a citizen of the reactor: frames are drained and answered in batches.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from errno import errorcode
+from typing import Any
+
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from prefix64.icmpv6.verdicts import Respond
+from prefix64.link.packet_socket import ILinkSocket
+
+MOST_FRAMES = 256
+"""How many frames are answered before the reactor has its turn."""
+
+MOST_SECONDS = 0.002
+"""How long frames are answered before the reactor has its turn."""
+
+_log = Logger("prefix64.link")
+
+
+@implementer(IReadDescriptor)
+class PacketPort:
+    """
+    Reads frames, has them answered, sends the replies.
+
+    @ivar sendErrors: replies that could not be sent, by the error's name; a full queue or an
+        interface that is down is no reason to stop.
+    """
+
+    def __init__(self, reactor: Any, link: ILinkSocket, respond: Respond) -> None:
+        """
+        @param respond: given a frame, its packet type and the time in seconds, a verdict and the
+            reply or L{None}.
+        """
+        self._reactor = reactor
+        self._link = link
+        self._respond = respond
+        self._open = False
+        self.sendErrors: Counter[str] = Counter()
+
+    def startReading(self) -> None:
+        """
+        Begin.
+        """
+        self._open = True
+        self._reactor.addReader(self)
+
+    def stopReading(self) -> None:
+        """
+        Stop answering, and close the socket. May be called twice.
+        """
+        if self._open:
+            self._open = False
+            self._reactor.removeReader(self)
+        self._link.close()
+
+    def drops(self) -> int:
+        """
+        How many frames the kernel has dropped since the last call, because we were too slow.
+        """
+        return self._link.drops()
+
+    def fileno(self) -> int:
+        """
+        The socket's descriptor.
+        """
+        return self._link.fileno()
+
+    def logPrefix(self) -> str:
+        """
+        The name in the reactor's log.
+        """
+        return "ICMPv6"
+
+    def doRead(self) -> None:
+        """
+        Answer what has come, up to L{MOST_FRAMES} frames or for L{MOST_SECONDS}. What is left makes
+        the descriptor readable again.
+        """
+        seconds, receive, respond = self._reactor.seconds, self._link.receive, self._respond
+        now = seconds()
+        deadline = now + MOST_SECONDS
+        replies = []
+        try:
+            for _ in range(MOST_FRAMES):
+                frame, packetType = receive()
+                reply = respond(frame, packetType, now)[1]
+                if reply is not None:
+                    replies.append(reply)
+                now = seconds()
+                if now > deadline:
+                    break
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._interfaceFailed(error)
+        self._write(replies)
+
+    def _write(self, replies: list[bytes]) -> None:
+        """
+        Send a batch of replies.
+        """
+        send = self._link.send
+        for reply in replies:
+            try:
+                send(reply)
+            except OSError as error:
+                self.sendErrors[errorcode.get(error.errno or 0, "unknown")] += 1
+
+    def _interfaceFailed(self, error: OSError) -> None:
+        """
+        Go on after an error of the interface, which the read has cleared. Some event loops stop
+        polling a descriptor that had one: it is taken out and put in again.
+        """
+        _log.info("the interface reports: {why}", why=error.strerror)
+        self._reactor.removeReader(self)
+        self._reactor.addReader(self)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        The reactor took the descriptor out: because it stops, or because an error was pending
+        (epoll calls this for a link that went down). In that case clear the error and go on.
+        """
+        if self._open and self._reactor.running:
+            with contextlib.suppress(OSError):
+                self._link.receive()
+            self._reactor.addReader(self)

@@ -1,0 +1,215 @@
+"""
+The texts of the command line read as values, each checked before anything is changed.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from twisted.internet.endpoints import serverFromString
+
+from prefix64.addressing import Prefix, mergePrefixes, parsePrefix, parseServedPrefix
+from prefix64.errors import AddressError, InterfaceError, OptionError
+from prefix64.hosts.directory import SitesDirectory, readSites
+from prefix64.routing.kernel import RoutingKernel
+from prefix64.routing.messages import Link
+from prefix64.routing.plan import LOOPBACK
+from prefix64.settings import DEFAULT_PREFIX
+
+MOST_PREFIXES = 64
+"""The most prefixes of one instance: the kernel's filter has a test for each."""
+
+PORTS = ("bridge", "bond", "team")
+"""What takes the packets of the interfaces that are its ports."""
+
+_E = TypeVar("_E", bound=enum.Enum)
+
+
+def servedPrefixes(texts: Iterable[str], interface: str) -> tuple[Prefix, ...]:
+    """
+    Read the served prefixes.
+
+    @param texts: what C{--prefix} was given; nothing is the default on the loopback interface.
+    @raise OptionError: there is none, one is not to be served, two overlap, or there are too many.
+    """
+    prefixes = [_named("prefix", parseServedPrefix, text) for text in texts]
+    if not prefixes and interface != LOOPBACK:
+        raise OptionError(
+            f"--iface {interface} needs --prefix: the prefix that arrives there, "
+            "such as --prefix 2001:db8::/64"
+        )
+    for index, one in enumerate(prefixes):
+        for other in prefixes[:index]:
+            if one.overlaps(other):
+                raise OptionError(f"--prefix {other} and --prefix {one} overlap: leave one out")
+    if len(prefixes) > MOST_PREFIXES:
+        raise OptionError(f"{len(prefixes)} prefixes: at most {MOST_PREFIXES} are served")
+    return tuple(prefixes) or (DEFAULT_PREFIX,)
+
+
+def excludedBlocks(texts: Iterable[str], prefixes: tuple[Prefix, ...]) -> tuple[Prefix, ...]:
+    """
+    Read what is never ours.
+
+    @raise OptionError: one is no address or prefix, lies in no served prefix, or leaves nothing.
+    """
+    excluded = [_named("exclude", parsePrefix, text) for text in texts]
+    for block in excluded:
+        if any(block.covers(prefix) and block != prefix for prefix in prefixes):
+            raise OptionError(f"--exclude {block} leaves nothing of the prefix: exclude less")
+        if not any(prefix.covers(block) for prefix in prefixes):
+            raise OptionError(
+                f"--exclude {block} is in none of the prefixes "
+                f"({', '.join(map(str, prefixes))}): leave it out"
+            )
+    for prefix in prefixes:
+        if sum(b.count for b in mergePrefixes(excluded) if prefix.covers(b)) == prefix.count:
+            raise OptionError(f"--exclude leaves nothing of {prefix}: exclude less")
+    return tuple(dict.fromkeys(excluded))
+
+
+def httpPlaces(texts: list[str], reactor: Any) -> tuple[int | str, ...]:
+    """
+    Read where HTTP listens.
+
+    @param texts: ports and descriptions of endpoints, or C{none} alone.
+    @return: in order, each once; nothing for C{none}.
+    @raise OptionError: one is neither, or C{none} is not alone.
+    """
+    if "none" not in texts:
+        return tuple(dict.fromkeys(_httpPlace(text, reactor) for text in texts))
+    if set(texts) != {"none"}:
+        raise OptionError("--http none contradicts another --http: leave one out")
+    return ()
+
+
+def _httpPlace(text: str, reactor: Any) -> int | str:
+    """
+    Read one port, or the description of one endpoint.
+    """
+    if text.isascii() and text.isdigit():
+        port = int(text) if len(text) <= 5 else 0
+        if not 1 <= port <= 65535:
+            raise OptionError(f"--http {text[:20]}: a port is from 1 to 65535")
+        return port
+    try:
+        serverFromString(reactor, text)
+    except Exception:
+        # What the endpoints' parsers raise for a wrong description is not for a person to read.
+        raise OptionError(
+            f"--http {text!r} is no port and no endpoint: give a port, an endpoint such as "
+            r"tcp6:8080:interface=\:\:1, or none"
+        ) from None
+    return text
+
+
+def choice(option: str, choices: type[_E], text: str) -> _E:
+    """
+    Read a word that is one of a few.
+
+    @raise OptionError: it is none of them.
+    """
+    try:
+        return choices(text)
+    except ValueError:
+        words = ", ".join(one.value for one in choices)
+        raise OptionError(f"--{option} {text!r}: choose one of {words}") from None
+
+
+def sitesIn(
+    path: str | None, prefixes: tuple[Prefix, ...], excluded: tuple[Prefix, ...]
+) -> SitesDirectory:
+    """
+    Read the tree of sites.
+
+    @raise OptionError: the path is empty.
+    @raise SitesError: the tree is wrong.
+    """
+    if path is None:
+        return SitesDirectory()
+    return readSites(absolutePath("sites", path), prefixes, excluded)
+
+
+def accessLogPlace(text: str) -> str:
+    """
+    Read where requests are logged.
+
+    @return: C{-}, C{none}, or an absolute path.
+    @raise OptionError: it is no place where a file can be.
+    """
+    if text in ("-", "none"):
+        return text
+    path = absolutePath("access-log", text)
+    if os.path.isdir(path) or not os.path.isdir(os.path.dirname(path)):
+        raise OptionError(
+            f"--access-log {text!r}: name a file in a directory that exists, - or none"
+        )
+    return path
+
+
+def absolutePath(option: str, text: str) -> str:
+    """
+    Make a path absolute now: twistd changes its directory later.
+
+    @raise OptionError: it is empty.
+    """
+    if not text:
+        raise OptionError(f"--{option} '': name a path, or leave the option out")
+    return os.path.abspath(text)
+
+
+def defaultStateDirectory() -> str:
+    """
+    C{/var/lib/prefix64} for root, else the user's state directory (XDG Base Directory).
+    """
+    if os.geteuid() == 0:
+        return "/var/lib/prefix64"
+    base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(base, "prefix64")
+
+
+def findLink(name: str) -> Link:
+    """
+    Find the served interface.
+
+    @raise InterfaceError: it is missing, is a port of a bridge or bond, or IPv6 is off on it.
+    """
+    kernel = RoutingKernel()
+    try:
+        link = kernel.link(name)
+        if link is None:
+            names = ", ".join(sorted(kernel.linkNames()))
+            raise InterfaceError(
+                f"--iface {name!r}: there is no such interface; there are: {names}"
+            )
+    except UnicodeError:
+        raise InterfaceError(f"--iface {name!r}: there is no such interface") from None
+    finally:
+        kernel.close()
+    if link.portOf in PORTS:
+        raise InterfaceError(
+            f"--iface {name!r} is a port of a {link.portOf}, which takes its packets: "
+            f"serve the {link.portOf} itself"
+        )
+    switch = f"net/ipv6/conf/{name}/disable_ipv6"
+    try:
+        with open(f"/proc/sys/{switch}") as setting:
+            off = setting.read().strip() != "0"
+    except OSError:
+        raise InterfaceError(f"--iface {name!r}: it has no IPv6: is the ipv6 module off?") from None
+    if off:
+        raise InterfaceError(f"--iface {name!r}: IPv6 is off there: sysctl -w {switch}=0")
+    return link
+
+
+def _named(option: str, parse: Callable[[str], Prefix], text: str) -> Prefix:
+    """
+    Read an option's value, and name the option in the error.
+    """
+    try:
+        return parse(text)
+    except AddressError as error:
+        raise OptionError(f"--{option} {error}") from None

@@ -1,0 +1,241 @@
+"""
+What the host has: the served interface, its own addresses, gateways, routes to elsewhere and
+neighbors; kept up by events.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from prefix64.addressing import Prefix
+from prefix64.ownership import Ownership
+from prefix64.routing.kernel import IRoutingKernel
+from prefix64.routing.messages import (
+    InterfaceAddress,
+    InterfaceRoute,
+    Link,
+    readAddress,
+    readGateways,
+    readLink,
+    readNeighbor,
+    readRoute,
+    readRouted,
+    readRule,
+)
+
+MOST_GATEWAYS = 256
+MOST_ROUTED = 1024
+MOST_NEIGHBORS = 1024
+"""The most of each, inside the prefixes, that are remembered."""
+
+LOOPBACK_INDEX = 1
+"""The index of lo in every network namespace (LOOPBACK_IFINDEX)."""
+
+_LINK_LOCAL = Prefix(0xFE80 << 112, 10)
+_REPLACE = 0x100  # NLM_F_REPLACE (netlink(7))
+
+
+class HostState:
+    """
+    The host as the kernel last described it.
+
+    A gateway stays one for as long as this lives: its route goes with every flap of the link, and
+    whoever then answered for its address would cut the whole link off.
+
+    @ivar link: the served interface; L{None} while there is none.
+    @ivar stale: a route or rule went that may have been ours, or may have led out of a prefix:
+        everything is to be read again.
+    """
+
+    def __init__(
+        self,
+        kernel: IRoutingKernel,
+        interface: str,
+        prefixes: Iterable[Prefix],
+        excluded: Iterable[Prefix] = (),
+        local: bool = False,
+        isListed: Callable[[int], bool] = lambda address: False,
+    ) -> None:
+        """
+        @param interface: the name of the served interface.
+        @param local: whether neighbors inside the prefix matter: where this host reaches the prefix
+            itself, they must be left out of it.
+        @param isListed: whether a host rule covers an address; such a one is no neighbor's.
+        """
+        self._kernel = kernel
+        self._interface = interface
+        self._prefixes = tuple(prefixes)
+        self._excluded = tuple(excluded)
+        self._local = local
+        self._isListed = isListed
+        self.link: Link | None = None
+        self.stale = False
+        self._addresses: set[InterfaceAddress] = set()
+        self._gateways: set[int] = set()
+        self._routed: set[InterfaceRoute] = set()
+        self._neighbors: set[int] = set()
+
+    def refresh(self) -> None:
+        """
+        Read everything anew.
+
+        @raise Prefix64Error: the kernel's tables cannot be read.
+        """
+        self.stale = False
+        self.link = self._kernel.link(self._interface)
+        self._addresses = self._kernel.addresses()
+        for gateway in sorted(self._kernel.gateways()):
+            self._addGateway(gateway)
+        self._routed.clear()
+        for route in sorted(self._kernel.routed(), key=lambda route: route.destination):
+            self._addRouted(route)
+        self._neighbors.clear()
+        if self._local and self.link is not None:
+            for address in sorted(self._kernel.neighbors(self.link.index)):
+                self._addNeighbor(address)
+
+    def ownership(self) -> Ownership:
+        """
+        Whose each address is, as of now.
+        """
+        index = self.link.index if self.link is not None else None
+        mine = frozenset(a.address for a in self._addresses if a.interface == index)
+        every = frozenset(a.address for a in self._addresses)
+        elsewhere = {r.destination for r in self._routed if r.interface != index}
+        return Ownership(
+            self._prefixes,
+            self._excluded,
+            interfaceAddresses=mine,
+            hostAddresses=every,
+            gateways=frozenset(self._gateways),
+            routed=tuple(sorted(elsewhere)),
+            neighbors=frozenset(self._neighbors),
+        )
+
+    def linkLocal(self) -> int | None:
+        """
+        The lowest link-local address of the served interface.
+        """
+        if self.link is None:
+            return None
+        candidates = [
+            a.address
+            for a in self._addresses
+            if a.interface == self.link.index and a.address in _LINK_LOCAL
+        ]
+        return min(candidates, default=None)
+
+    def messageReceived(self, message: Any) -> None:
+        """
+        Take an event in.
+
+        @param message: an rtnetlink message of a link, address, route, rule or neighbor.
+        """
+        if message["family"] not in (socket.AF_UNSPEC, socket.AF_INET6):
+            return  # a bridge speaks of its ports in messages of its own
+        take = self._TAKERS.get(message.get("event"))
+        if take is not None:
+            take(self, message)
+
+    def _linkIsThere(self, message: Any) -> None:
+        link = readLink(message)
+        same = self.link is not None and link.index == self.link.index
+        if link.name == self._interface:
+            if same and not link.linkLayerAddress and self.link is not None:
+                # Some events tell a part only.
+                link = dataclasses.replace(link, linkLayerAddress=self.link.linkLayerAddress)
+            self.link = link
+        elif same:
+            self.link = None
+
+    def _linkIsGone(self, message: Any) -> None:
+        if self.link is not None and message["index"] == self.link.index:
+            self.link = None
+
+    def _addressIsThere(self, message: Any) -> None:
+        address = readAddress(message)
+        if address is not None:
+            self._addresses.add(address)
+
+    def _addressIsGone(self, message: Any) -> None:
+        address = readAddress(message)
+        if address is not None:
+            self._addresses.discard(address)
+
+    def _ruleIsGone(self, message: Any) -> None:
+        self.stale = self.stale or readRule(message) is not None
+
+    def _routeIsThere(self, message: Any) -> None:
+        for gateway in readGateways(message):
+            self._addGateway(gateway)
+        for route in readRouted(message):
+            self._addRouted(route)
+        if self._routed and message["header"]["flags"] & _REPLACE:
+            self.stale = True  # of the one that was replaced the kernel says nothing
+
+    def _routeIsGone(self, message: Any) -> None:
+        ours = readRoute(message) is not None
+        routed = not self._routed.isdisjoint(readRouted(message))
+        self.stale = self.stale or ours or routed
+
+    def _neighborIsThere(self, message: Any) -> None:
+        neighbor = readNeighbor(message)
+        index = self.link.index if self.link is not None else None
+        if neighbor is not None and neighbor.interface == index:
+            if neighbor.known:
+                self._addNeighbor(neighbor.address)
+            else:
+                self._neighbors.discard(neighbor.address)
+
+    def _neighborIsGone(self, message: Any) -> None:
+        neighbor = readNeighbor(message)
+        index = self.link.index if self.link is not None else None
+        if neighbor is not None and neighbor.interface == index:
+            self._neighbors.discard(neighbor.address)
+
+    def _addGateway(self, address: int) -> None:
+        """
+        Remember a gateway that is inside a prefix, as long as there is room.
+        """
+        if self._isInside(address) and len(self._gateways) < MOST_GATEWAYS:
+            self._gateways.add(address)
+
+    def _addRouted(self, route: InterfaceRoute) -> None:
+        """
+        Remember a route that leads a part of a prefix elsewhere, as long as there is room. One for
+        the whole prefix is no part of it.
+        """
+        destination = route.destination
+        inside = any(p.covers(destination) and p != destination for p in self._prefixes)
+        room = len(self._routed) < MOST_ROUTED
+        if inside and room and route.interface != LOOPBACK_INDEX:
+            self._routed.add(route)
+
+    def _addNeighbor(self, address: int) -> None:
+        """
+        Remember a neighbor that is inside a prefix, as long as there is room.
+        """
+        wanted = self._local and self._isInside(address) and not self._isListed(address)
+        if wanted and len(self._neighbors) < MOST_NEIGHBORS:
+            self._neighbors.add(address)
+
+    def _isInside(self, address: int) -> bool:
+        """
+        Tell whether an address is in one of the prefixes.
+        """
+        return any(address in prefix for prefix in self._prefixes)
+
+    _TAKERS = {
+        "RTM_NEWLINK": _linkIsThere,
+        "RTM_DELLINK": _linkIsGone,
+        "RTM_NEWADDR": _addressIsThere,
+        "RTM_DELADDR": _addressIsGone,
+        "RTM_NEWROUTE": _routeIsThere,
+        "RTM_DELROUTE": _routeIsGone,
+        "RTM_DELRULE": _ruleIsGone,
+        "RTM_NEWNEIGH": _neighborIsThere,
+        "RTM_DELNEIGH": _neighborIsGone,
+    }

@@ -1,0 +1,207 @@
+"""
+What rtnetlink messages say, as values: links, addresses, gateways, neighbors, rules and routes.
+
+The messages are pyroute2's: a mapping of the fixed header's fields, with attributes behind it.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from prefix64.addressing import ADDRESS_BITS, Prefix, parseAddress
+from prefix64.routing.plan import PRIORITY, PROTOCOL, TABLE, Route, RouteKind, Rule
+
+RTN_UNICAST = 1
+RTN_LOCAL = 2
+RTN_THROW = 9
+_KINDS = {RTN_LOCAL: RouteKind.LOCAL, RTN_THROW: RouteKind.THROW}
+KIND_NUMBERS = {kind: number for number, kind in _KINDS.items()}
+
+FR_ACT_TO_TBL = 1
+_IFF_UP = 1
+_CLONED = 0x200  # RTM_F_CLONED: what path MTU discovery learned
+
+_PLAIN_RULE = frozenset(
+    {
+        "FRA_DST",
+        "FRA_IIFNAME",
+        "FRA_PRIORITY",
+        "FRA_PROTOCOL",
+        "FRA_TABLE",
+        "FRA_SUPPRESS_PREFIXLEN",
+    }
+)
+_NOTHING_SUPPRESSED = (None, 0xFFFFFFFF)
+_KNOWN_NEIGHBOR = 0x02 | 0x04 | 0x08 | 0x10 | 0x80
+"""REACHABLE, STALE, DELAY, PROBE, PERMANENT: states in which a neighbor has answered once."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """
+    A network interface.
+
+    @ivar hardwareType: ARPHRD_*: 1 is Ethernet, 772 loopback.
+    @ivar linkLayerAddress: 6 bytes on Ethernet; empty where there is none.
+    @ivar portOf: what it is a port of, C{bridge} or C{bond}; empty for one that stands by itself.
+    """
+
+    name: str
+    index: int
+    hardwareType: int
+    linkLayerAddress: bytes
+    up: bool
+    portOf: str = ""
+
+
+@dataclass(frozen=True)
+class InterfaceAddress:
+    """
+    An address of one of the host's interfaces.
+
+    @ivar interface: the interface's index.
+    """
+
+    interface: int
+    address: int
+
+
+@dataclass(frozen=True)
+class Neighbor:
+    """
+    A neighbor on one of the host's interfaces.
+
+    @ivar interface: the interface's index.
+    @ivar known: whether it has answered once, and is not known to be gone.
+    """
+
+    interface: int
+    address: int
+    known: bool
+
+
+@dataclass(frozen=True)
+class InterfaceRoute:
+    """
+    A route of the host's.
+
+    @ivar interface: the index of the interface that it leads to.
+    """
+
+    interface: int
+    destination: Prefix
+
+
+def readLink(message: Any) -> Link:
+    """
+    Read an RTM_NEWLINK or RTM_DELLINK message.
+    """
+    text = message.get_attr("IFLA_ADDRESS") or ""
+    info = message.get_attr("IFLA_LINKINFO")
+    kind = info.get_attr("IFLA_INFO_SLAVE_KIND") if info is not None else None
+    return Link(
+        name=message.get_attr("IFLA_IFNAME"),
+        index=message["index"],
+        hardwareType=message["ifi_type"],
+        linkLayerAddress=bytes.fromhex(text.replace(":", "")) if text.count(":") == 5 else b"",
+        up=bool(message["flags"] & _IFF_UP),
+        portOf=kind or "",
+    )
+
+
+def readAddress(message: Any) -> InterfaceAddress | None:
+    """
+    Read an RTM_NEWADDR or RTM_DELADDR message. With a peer, the address is the local one.
+    """
+    text = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
+    if message["family"] != socket.AF_INET6 or text is None:
+        return None
+    return InterfaceAddress(message["index"], parseAddress(text))
+
+
+def readGateways(message: Any) -> Iterator[int]:
+    """
+    Read the next hops of an RTM_NEWROUTE or RTM_DELROUTE message.
+    """
+    if message["family"] != socket.AF_INET6:
+        return
+    for hop in (message, *(message.get_attr("RTA_MULTIPATH") or ())):
+        gateway = hop.get_attr("RTA_GATEWAY")
+        if gateway is not None:
+            yield parseAddress(gateway)
+
+
+def readRouted(message: Any) -> Iterator[InterfaceRoute]:
+    """
+    Read where an RTM_NEWROUTE or RTM_DELROUTE message leads to: nowhere, if it is no unicast route;
+    to several interfaces, if it is a multipath one.
+    """
+    unicast = message["type"] == RTN_UNICAST and not message["flags"] & _CLONED
+    if message["family"] != socket.AF_INET6 or not unicast:
+        return
+    destination = _destination(message, message.get_attr("RTA_DST"))
+    hops = message.get_attr("RTA_MULTIPATH") or ()
+    for interface in (message.get_attr("RTA_OIF"), *(hop["oif"] for hop in hops)):
+        if interface is not None:
+            yield InterfaceRoute(interface, destination)
+
+
+def readNeighbor(message: Any) -> Neighbor | None:
+    """
+    Read an RTM_NEWNEIGH or RTM_DELNEIGH message.
+
+    @return: L{None} for a message that names no IPv6 address.
+    """
+    text = message.get_attr("NDA_DST")
+    if message["family"] != socket.AF_INET6 or text is None:
+        return None
+    known = bool(message["state"] & _KNOWN_NEIGHBOR and message.get_attr("NDA_LLADDR"))
+    return Neighbor(message["ifindex"], parseAddress(text), known)
+
+
+def readRoute(message: Any) -> Route | None:
+    """
+    Read a route.
+
+    @return: L{None} for one that is not ours: of another table or protocol, or of another kind.
+    """
+    kind = _KINDS.get(message["type"])
+    table = message.get_attr("RTA_TABLE") or message["table"]
+    if kind is None or table != TABLE or message["proto"] != PROTOCOL or message["src_len"]:
+        return None
+    return Route(kind, _destination(message, message.get_attr("RTA_DST")))
+
+
+def readRule(message: Any) -> Rule | None:
+    """
+    Read a rule.
+
+    @return: L{None} for one that is not ours: of another table, priority or protocol, without an
+        interface, or with a condition that ours never have.
+    """
+    ours = (
+        message["family"] == socket.AF_INET6
+        and message["action"] == FR_ACT_TO_TBL
+        and (message.get_attr("FRA_TABLE") or message["table"]) == TABLE
+        and message.get_attr("FRA_PRIORITY") == PRIORITY
+        and message.get_attr("FRA_PROTOCOL") == PROTOCOL
+        and message.get_attr("FRA_SUPPRESS_PREFIXLEN") in _NOTHING_SUPPRESSED
+        and {name for name, _ in message["attrs"]} <= _PLAIN_RULE
+    )
+    interface = message.get_attr("FRA_IIFNAME")
+    if not ours or interface is None or message["src_len"] or message["tos"]:
+        return None
+    return Rule(interface, _destination(message, message.get_attr("FRA_DST")))
+
+
+def _destination(message: Any, text: str | None) -> Prefix:
+    """
+    The destination prefix of a rule or route; none is C{::/0}.
+    """
+    length = message["dst_len"]
+    address = parseAddress(text) if text is not None else 0
+    shift = ADDRESS_BITS - length
+    return Prefix(address >> shift << shift, length)

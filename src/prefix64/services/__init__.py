@@ -1,0 +1,3 @@
+"""
+The services: what starts and stops, in which order.
+"""

@@ -1,0 +1,271 @@
+"""
+ICMPv6 as services: the guard that leaves echo to us, and the protocol behind its packet socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.logger import Logger
+
+from prefix64.addressing import Prefix
+from prefix64.edges import Edges
+from prefix64.errors import GuardError, InterfaceError
+from prefix64.hosts.table import CurrentTable
+from prefix64.icmpv6.echo import Echo
+from prefix64.icmpv6.neighbor import AdvertisementSource, LinkIdentity, NeighborDiscovery
+from prefix64.icmpv6.responder import Responder
+from prefix64.icmpv6.trace import traced
+from prefix64.icmpv6.verdicts import Respond
+from prefix64.link.packet_port import PacketPort
+from prefix64.link.packet_socket import ETHERNET
+from prefix64.link.socket_filter import icmpv6Filter
+from prefix64.routing.guard import GuardKind, IGuard
+from prefix64.services.routing import RoutingService
+from prefix64.settings import EchoMode, Settings
+
+_log = Logger("prefix64.icmpv6")
+_traceLog = Logger("prefix64.trace")
+
+
+class EchoGuardService(Service):
+    """
+    Decides who answers echo, and sees that it is answered once.
+
+    @ivar mode: who answers. What was asked for; or the protocol on Ethernet and the kernel
+        elsewhere; or the kernel where the guard cannot be had.
+    """
+
+    name = "echo guard"
+
+    def __init__(
+        self, settings: Settings, routing: RoutingService, tables: CurrentTable, edges: Edges
+    ) -> None:
+        self._settings = settings
+        self._routing = routing
+        self._tables = tables
+        self._edges = edges
+        self._guard: IGuard | None = None
+        self._others: list[Prefix] = []
+        self.mode = EchoMode.KERNEL
+        routing.whenChanged(self._changed)
+
+    def privilegedStartService(self) -> None:
+        """
+        Install the guard where it is needed.
+
+        @raise GuardError: it was asked for, and cannot be had.
+        @raise InterfaceError: the protocol is to answer on an interface that is not Ethernet.
+        """
+        link = self._routing.link
+        ethernet = link is not None and link.hardwareType == ETHERNET
+        asked = self._settings.echo
+        if asked is EchoMode.PROTOCOL and not ethernet:
+            raise InterfaceError(
+                f"--echo protocol: interface {self._settings.interface!r} is not Ethernet: "
+                "leave echo to the kernel (--echo kernel)"
+            )
+        self.mode = asked or (EchoMode.PROTOCOL if ethernet else EchoMode.KERNEL)
+        if self.mode is EchoMode.KERNEL:
+            return
+        try:
+            self._install(GuardKind(self.mode.value))
+        except GuardError as error:
+            if asked is not None:
+                raise GuardError(f"--echo {asked.value}: {error}") from None
+            self.mode = EchoMode.KERNEL
+            _log.warn("echo is left to the kernel: {error}", error=error)
+
+    def _install(self, kind: GuardKind) -> None:
+        """
+        Install the guard.
+        """
+        ownership = self._tables.table.ownership
+        self._others = ownership.echoedByOthers()
+        guard = self._edges.guard(kind)
+        guard.install(self._settings.interface, ownership.prefixes, self._others)
+        self._guard = guard
+
+    def stopService(self) -> None:
+        """
+        Give echo back to the kernel.
+        """
+        super().stopService()
+        if self._guard is not None:
+            self._guard.close()
+            self._guard = None
+
+    def _changed(self) -> None:
+        """
+        Follow the host's addresses.
+
+        @raise GuardError: nf_tables refused.
+        """
+        others = self._tables.table.ownership.echoedByOthers()
+        if self._guard is not None and others != self._others:
+            self._guard.update(others)
+            self._others = others
+
+
+class Icmpv6Service(Service):
+    """
+    Answers Neighbor Solicitations and echo requests.
+
+    @ivar responder: what answers, and counts; L{None} on an interface that has no solicitations.
+    """
+
+    name = "icmpv6"
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: Settings,
+        routing: RoutingService,
+        echoGuard: EchoGuardService,
+        tables: CurrentTable,
+        edges: Edges,
+    ) -> None:
+        self._reactor = reactor
+        self._settings = settings
+        self._routing = routing
+        self._echoGuard = echoGuard
+        self._tables = tables
+        self._edges = edges
+        self._identity = LinkIdentity(b"")
+        self._port: PacketPort | None = None
+        self._index: int | None = None
+        self.responder: Responder | None = None
+        routing.whenChanged(self._changed)
+
+    def privilegedStartService(self) -> None:
+        """
+        Open the packet socket.
+
+        @raise Prefix64Error: it cannot be opened.
+        """
+        link = self._routing.link
+        if link is None or link.hardwareType != ETHERNET:
+            _log.info(
+                "{interface} is not Ethernet: it needs no neighbor discovery",
+                interface=self._settings.interface,
+            )
+            return
+        self._identify()
+        if self._fromLinkLocal and self._identity.linkLocal is None:
+            _log.warn(
+                "--na-source link-local: {interface} has no link-local address: "
+                "advertisements come from their target until it has one",
+                interface=self._settings.interface,
+            )
+        neighbor = NeighborDiscovery(
+            self._identity, self._tables, self._settings.dad, self._settings.advertisementSource
+        )
+        echo = Echo(self._identity, self._tables) if self._answersEcho else None
+        self.responder = Responder(self._identity, neighbor, echo)
+        self._open()
+
+    def startService(self) -> None:
+        """
+        Begin to answer.
+        """
+        super().startService()
+        if self._port is not None:
+            self._port.startReading()
+
+    def stopService(self) -> None:
+        """
+        Stop answering, and say what became of the frames.
+        """
+        super().stopService()
+        if self._port is not None and self.responder is not None:
+            _log.info(
+                "frames: {counts}; replies not sent: {errors}; lost in a full queue: {drops}",
+                counts=countsInWords(self.responder.counters()),
+                errors=countsInWords(self._port.sendErrors),
+                drops=self._port.drops(),
+            )
+        self._close()
+
+    def _close(self) -> None:
+        """
+        Close the packet socket, if it is open.
+        """
+        if self._port is not None:
+            self._port.stopReading()
+            self._port = None
+
+    @property
+    def _answersEcho(self) -> bool:
+        """Whether echo is ours to answer."""
+        return self._echoGuard.mode is EchoMode.PROTOCOL
+
+    @property
+    def _fromLinkLocal(self) -> bool:
+        """Whether advertisements come from the link-local address."""
+        return self._settings.advertisementSource is AdvertisementSource.LINK_LOCAL
+
+    def _open(self) -> None:
+        """
+        Open the packet socket on the interface that there is now.
+        """
+        assert self.responder is not None
+        respond: Respond = self.responder.frameReceived
+        if self._settings.trace:
+            respond = traced(respond, lambda line: _traceLog.info("{line}", line=line))
+        program = icmpv6Filter(self._settings.prefixes, self._answersEcho)
+        link = self._edges.link(self._settings.interface, program)
+        self._port = PacketPort(self._reactor, link, respond)
+
+    def _identify(self) -> None:
+        """
+        Take over the interface's link-layer and link-local addresses.
+        """
+        link = self._routing.link
+        assert link is not None
+        self._index = link.index
+        self._identity.linkLayerAddress = link.linkLayerAddress
+        linkLocal = self._routing.state.linkLocal()
+        self._identity.linkLocal = None if linkLocal is None else linkLocal.to_bytes(16, "big")
+
+    def _interfaceIsGone(self) -> None:
+        """
+        Stop answering: the interface was deleted, or has another name, under which no rule makes
+        the prefix local.
+        """
+        if self._index is not None:
+            self._index = None
+            self._close()
+            name = self._settings.interface
+            _log.warn("{name} is gone: nothing is answered until it is back", name=name)
+
+    def _changed(self) -> None:
+        """
+        Follow the interface. One that was deleted and made again has another index, and a packet
+        socket bound to the old one is deaf without any error.
+        """
+        link = self._routing.link
+        if self.responder is None:
+            return
+        if link is None:
+            self._interfaceIsGone()
+            return
+        reborn = link.index != self._index
+        self._identify()
+        if not reborn:
+            return
+        self._close()
+        self._index = None
+        self._open()
+        self._index = link.index
+        assert self._port is not None
+        self._port.startReading()
+        _log.info("{name} is back", name=link.name)
+
+
+def countsInWords(counts: Mapping[str, int]) -> str:
+    """
+    Counters as text: C{advertised 10, hop_limit 2}.
+    """
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"

@@ -1,0 +1,198 @@
+"""
+The whole: services that start one after the other, and stop in reverse, each when the next is done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import Any, NoReturn
+
+from twisted.application.service import IService, MultiService
+from twisted.internet.address import IPv6Address
+from twisted.internet.defer import Deferred, inlineCallbacks, maybeDeferred
+from twisted.internet.error import ReactorNotRunning
+from twisted.logger import Logger
+
+from prefix64.edges import Edges
+from prefix64.errors import Prefix64Error, StateError
+from prefix64.hosts.table import CurrentTable, HostTable
+from prefix64.ownership import Ownership
+from prefix64.services.icmpv6 import EchoGuardService, Icmpv6Service
+from prefix64.services.routing import RoutingService
+from prefix64.services.signals import Hangup, interruptible, undisturbed
+from prefix64.services.web import WebService
+from prefix64.settings import DEFAULT_PREFIX, EchoMode, Settings
+
+_log = Logger("prefix64")
+
+_SHORT = 80
+"""A failed start of the daemon reaches the terminal cut to 100 bytes, with the error's class."""
+
+
+class Prefix64Service(MultiService):
+    """
+    Routing, then ICMPv6, then HTTP: an address that is answered for but not local would be
+    forwarded or refused. At the end the reverse: requests in flight end while the addresses are
+    still found.
+    """
+
+    def __init__(self, settings: Settings, reactor: Any, edges: Edges | None = None) -> None:
+        """
+        @param edges: what opens sockets; the real thing if left out.
+        """
+        super().__init__()
+        edges = edges or Edges()
+        self._settings = settings
+        self._reactor = reactor
+        self._hangup = Hangup(self._hungUp, reactor)
+        ownership = Ownership(settings.prefixes, settings.excluded)
+        self.tables = CurrentTable(
+            HostTable(ownership, settings.sites.hosts, settings.sites.default)
+        )
+        self.routing = RoutingService(reactor, settings, self.tables, edges)
+        self.echoGuard = EchoGuardService(settings, self.routing, self.tables, edges)
+        self.icmpv6 = Icmpv6Service(
+            reactor, settings, self.routing, self.echoGuard, self.tables, edges
+        )
+        self.web = WebService(reactor, settings, self.tables, edges)
+        for service in (self.routing, self.echoGuard, self.icmpv6, self.web):
+            service.setServiceParent(self)
+
+    def privilegedStartService(self) -> None:
+        """
+        Start one after the other. If one fails, what had started is undone, and one line says why.
+
+        @raise SystemExit: the start failed, and twistd is in the foreground.
+        @raise RuntimeError: the start failed, and twistd waits for its daemon.
+        """
+        started = []
+        try:
+            with interruptible():
+                makeStateDirectory(self._settings.stateDirectory)
+                for service in self:
+                    started.append(service)
+                    service.privilegedStartService()
+        except BaseException as error:
+            with undisturbed():
+                for service in reversed(started):
+                    stopped(service)  # not waited for: the reactor does not run
+            if isinstance(error, Prefix64Error):
+                self._fail(str(error))
+            raise
+
+    def _fail(self, line: str) -> NoReturn:
+        """
+        End the start. twistd would print a traceback for an exception in the foreground; in the
+        daemon a SystemExit would leave the waiting parent hanging.
+        """
+        launch = self._settings.launch
+        if not launch.logsToTerminal:
+            _log.error("{line}", line=line)
+        if launch.daemonized:
+            sys.excepthook = _saidAlready
+            raise RuntimeError(line if len(line) <= _SHORT else line[: _SHORT - 3] + "...")
+        if launch.pidFile:
+            with contextlib.suppress(OSError):
+                os.unlink(launch.pidFile)
+        sys.stderr = sys.__stderr__  # twistd has put its log there
+        raise SystemExit(f"prefix64: {line}")
+
+    def startService(self) -> None:
+        """
+        Begin to serve, and say so in one line.
+        """
+        super().startService()
+        self._hangup.catch()
+        _log.info("{line}", line=self.announcement())
+
+    def _hungUp(self) -> None:
+        """
+        After SIGHUP: in the foreground the terminal is gone, and this ends as with SIGTERM; the
+        daemon goes on.
+        """
+        if self._settings.launch.daemonized:
+            _log.info("SIGHUP: there is nothing to read anew")
+        else:
+            _log.info("SIGHUP: the terminal is gone")
+            with contextlib.suppress(ReactorNotRunning):
+                self._reactor.stop()
+
+    @inlineCallbacks
+    def stopService(self) -> Any:
+        """
+        Stop in reverse order, each when the one before has stopped.
+        """
+        self.running = 0
+        for service in reversed(list(self)):
+            yield stopped(service)
+        self._hangup.release()
+
+    def announcement(self) -> str:
+        """
+        What is served, on which interface, and the first URL to try.
+        """
+        settings = self._settings
+        prefixes = " and ".join(map(str, settings.prefixes))
+        listed = len(settings.sites.hosts)
+        parts = [f"serving every address of {prefixes} on {settings.interface}"]
+        if listed:
+            parts.append(f"{listed} host rule{'' if listed == 1 else 's'} from the tree of sites")
+        mode = self.echoGuard.mode
+        parts.append(
+            f"ping answered by {'no one' if mode is EchoMode.NONE else f'the {mode.value}'}"
+        )
+        justTrying = settings.prefixes == (DEFAULT_PREFIX,) and not settings.local
+        if settings.reachableFromHere and not justTrying:
+            parts.append(
+                "reachable from this host, which then reaches no other machine inside the "
+                "prefix but excluded ones, gateways and known neighbors"
+            )
+        return "; ".join(parts) + ". " + self._firstToTry()
+
+    def _firstToTry(self) -> str:
+        """
+        The first URL to try; where no port listens on every address, the first address to ping.
+        """
+        address = self.tables.table.ownership.example()
+        hosts = (port.getHost() for port in self.web.ports)
+        number = next(
+            (h.port for h in hosts if isinstance(h, IPv6Address) and h.host == "::"), None
+        )
+        if number is None:
+            return f"Try: ping {address}"
+        port = "" if number == 80 else f":{number}"
+        return f"Try http://[{address}]{port}/"
+
+
+def stopped(service: IService) -> Deferred[Any]:
+    """
+    Stop a service. One that fails to stop does not keep the others from it.
+
+    @return: fires when it has stopped, or failed to.
+    """
+    stopping: Deferred[Any] = maybeDeferred(service.stopService)
+    return stopping.addErrback(
+        lambda failure: _log.failure("{name} did not stop", failure, name=service.name)
+    )
+
+
+def _saidAlready(*error: object) -> None:
+    """
+    In the daemon: print no traceback of an error whose line is in the log.
+    """
+
+
+def makeStateDirectory(path: str) -> None:
+    """
+    Make the state directory, for nobody else to read, if it is missing.
+
+    @raise StateError: it cannot be made, or cannot be written to.
+    """
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StateError(f"--state {path!r}: {error.strerror}: choose another directory") from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise StateError(f"--state {path!r}: not writable: choose another directory")

@@ -1,0 +1,79 @@
+"""
+What the user asked for, checked, as one value.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from prefix64.addressing import Prefix
+from prefix64.hosts.directory import SitesDirectory
+from prefix64.icmpv6.neighbor import AdvertisementSource, DadPolicy
+from prefix64.routing.plan import LOOPBACK
+
+DEFAULT_PREFIX = Prefix(0x20010DB8 << 96, 64)
+"""2001:db8::/64, of the prefix for documentation (RFC 3849)."""
+
+
+class EchoMode(enum.Enum):
+    """
+    Who answers ping.
+    """
+
+    PROTOCOL = "protocol"
+    KERNEL = "kernel"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """
+    How twistd was started.
+
+    @ivar daemonized: whether it leaves the terminal.
+    @ivar logsToTerminal: whether its log is what the terminal shows.
+    @ivar pidFile: the path of its pid file, or the empty string.
+    """
+
+    daemonized: bool = False
+    logsToTerminal: bool = True
+    pidFile: str = ""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    The settings of one instance.
+
+    @ivar interface: the name of the interface that the prefixes arrive on.
+    @ivar prefixes: what is served; they do not overlap.
+    @ivar excluded: what is never ours.
+    @ivar http: where HTTP listens: ports, and descriptions of endpoints.
+    @ivar sites: what the tree of sites holds.
+    @ivar echo: who answers ping; L{None} for the default: the protocol on Ethernet, else the
+        kernel.
+    @ivar local: whether this host itself reaches the prefixes.
+    @ivar stateDirectory: absolute path.
+    @ivar accessLog: C{-}, C{none} or an absolute path.
+    @ivar launch: how twistd was started.
+    """
+
+    interface: str = LOOPBACK
+    prefixes: tuple[Prefix, ...] = (DEFAULT_PREFIX,)
+    excluded: tuple[Prefix, ...] = ()
+    http: tuple[int | str, ...] = (80,)
+    sites: SitesDirectory = field(default_factory=SitesDirectory)
+    echo: EchoMode | None = None
+    dad: DadPolicy = DadPolicy.AUTO
+    advertisementSource: AdvertisementSource = AdvertisementSource.TARGET
+    local: bool = False
+    trace: bool = False
+    stateDirectory: str = ""
+    accessLog: str = "-"
+    launch: Launch = field(default_factory=Launch)
+
+    @property
+    def reachableFromHere(self) -> bool:
+        """Whether this host reaches the prefixes: it was asked for, or the interface is lo."""
+        return self.local or self.interface == LOOPBACK

@@ -1,0 +1,348 @@
+"""
+Fakes of the edges, for tests of prefix64 and of what is built on it. Each passes the tests that the
+real thing passes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from zope.interface import implementer
+
+from prefix64.addressing import Prefix
+from prefix64.errors import GuardError, InterfaceError, PrivilegeError, RoutingError
+from prefix64.link.packet_socket import ETHERNET, ILinkSocket
+from prefix64.routing.guard import GuardKind, IGuard
+from prefix64.routing.kernel import IRoutingKernel
+from prefix64.routing.messages import InterfaceAddress, InterfaceRoute, Link
+from prefix64.routing.plan import Route, Rule
+
+LOOPBACK_HARDWARE = 772
+"""The hardware type of the loopback interface, ARPHRD_LOOPBACK."""
+
+
+@implementer(ILinkSocket)
+class MemoryLink:
+    """
+    A link in memory.
+
+    @ivar linkLayerAddress: 6 bytes.
+    @ivar sent: the frames that were sent.
+    @ivar sendErrors: errors that the next sends raise, in order.
+    @ivar receiveErrors: errors that the next receives raise, before any frame.
+    @ivar dropped: what L{drops} says next.
+    @ivar closed: whether it was closed.
+    """
+
+    def __init__(self, linkLayerAddress: bytes = b"\x02\0\0\0\0\x01") -> None:
+        self.linkLayerAddress = linkLayerAddress
+        self.sent: list[bytes] = []
+        self.sendErrors: deque[OSError] = deque()
+        self.receiveErrors: deque[OSError] = deque()
+        self.dropped = 0
+        self.closed = False
+        self._waiting: deque[tuple[bytes, int]] = deque()
+
+    def deliver(self, frame: bytes, packetType: int = 0) -> None:
+        """
+        Have a frame come in.
+        """
+        self._waiting.append((frame, packetType))
+
+    def fileno(self) -> int:
+        """
+        There is no descriptor.
+        """
+        return -1
+
+    def receive(self) -> tuple[bytes, int]:
+        """
+        See L{ILinkSocket.receive}.
+        """
+        self._mustBeOpen()
+        if self.receiveErrors:
+            raise self.receiveErrors.popleft()
+        if not self._waiting:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return self._waiting.popleft()
+
+    def send(self, frame: bytes) -> None:
+        """
+        See L{ILinkSocket.send}.
+        """
+        self._mustBeOpen()
+        if self.sendErrors:
+            raise self.sendErrors.popleft()
+        self.sent.append(frame)
+
+    def drops(self) -> int:
+        """
+        See L{ILinkSocket.drops}.
+        """
+        dropped, self.dropped = self.dropped, 0
+        return dropped
+
+    def close(self) -> None:
+        """
+        See L{ILinkSocket.close}.
+        """
+        self.closed = True
+
+    def _mustBeOpen(self) -> None:
+        """
+        Raise what the kernel raises for a socket that was closed.
+        """
+        if self.closed:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
+@implementer(IRoutingKernel)
+class MemoryKernel:
+    """
+    The kernel's tables in memory.
+
+    @ivar links: the interfaces; C{lo} and C{eth0} at first.
+    @ivar hostAddresses: the addresses of all interfaces.
+    @ivar nextHops: the gateways.
+    @ivar interfaceRoutes: the host's unicast routes, and the interfaces that they lead to.
+    @ivar knownNeighbors: neighbors, with the interface's index.
+    @ivar ourRoutes: routes with our protocol.
+    @ivar ourRules: rules with our protocol.
+    @ivar foreignDestinations: destinations of routes in our table that are not ours.
+    @ivar refusals: errors that the next additions and deletions raise, in order; L{None} lets one
+        pass.
+    @ivar log: what was added and deleted, in order, as text.
+    @ivar closed: whether it was closed.
+    """
+
+    def __init__(self) -> None:
+        self.links = [
+            Link("lo", 1, LOOPBACK_HARDWARE, b"", True),
+            Link("eth0", 2, ETHERNET, b"\x02\0\0\0\0\x01", True),
+        ]
+        self.hostAddresses: set[InterfaceAddress] = set()
+        self.nextHops: set[int] = set()
+        self.interfaceRoutes: set[InterfaceRoute] = set()
+        self.knownNeighbors: set[InterfaceAddress] = set()
+        self.ourRoutes: set[Route] = set()
+        self.ourRules: set[Rule] = set()
+        self.foreignDestinations: set[Prefix] = set()
+        self.refusals: deque[Exception | None] = deque()
+        self.log: list[str] = []
+        self.closed = False
+
+    def link(self, name: str) -> Link | None:
+        """
+        See L{IRoutingKernel.link}.
+        """
+        return next((link for link in self.links if link.name == name), None)
+
+    def linkNames(self) -> list[str]:
+        """
+        See L{IRoutingKernel.linkNames}.
+        """
+        return [link.name for link in self.links]
+
+    def addresses(self) -> set[InterfaceAddress]:
+        """
+        See L{IRoutingKernel.addresses}.
+        """
+        return set(self.hostAddresses)
+
+    def gateways(self) -> set[int]:
+        """
+        See L{IRoutingKernel.gateways}.
+        """
+        return set(self.nextHops)
+
+    def routed(self) -> set[InterfaceRoute]:
+        """
+        See L{IRoutingKernel.routed}.
+        """
+        return set(self.interfaceRoutes)
+
+    def neighbors(self, interface: int) -> set[int]:
+        """
+        See L{IRoutingKernel.neighbors}.
+        """
+        return {n.address for n in self.knownNeighbors if n.interface == interface}
+
+    def routes(self) -> set[Route]:
+        """
+        See L{IRoutingKernel.routes}.
+        """
+        return set(self.ourRoutes)
+
+    def rules(self) -> set[Rule]:
+        """
+        See L{IRoutingKernel.rules}.
+        """
+        return set(self.ourRules)
+
+    def addRoute(self, route: Route) -> None:
+        """
+        See L{IRoutingKernel.addRoute}.
+        """
+        self._mayRefuse()
+        taken = self.foreignDestinations | {ours.destination for ours in self.ourRoutes}
+        if route.destination in taken:
+            raise RoutingError(f"a route for {route.destination} is there already, not ours")
+        self.ourRoutes.add(route)
+        self.log.append(f"add {route}")
+
+    def deleteRoute(self, route: Route) -> None:
+        """
+        See L{IRoutingKernel.deleteRoute}.
+        """
+        self._mayRefuse()
+        self.ourRoutes.discard(route)
+        self.log.append(f"delete {route}")
+
+    def addRule(self, rule: Rule) -> None:
+        """
+        See L{IRoutingKernel.addRule}.
+        """
+        self._mayRefuse()
+        if rule in self.ourRules:
+            raise RoutingError(f"rule {rule}: File exists")
+        self.ourRules.add(rule)
+        self.log.append(f"add {rule}")
+
+    def deleteRule(self, rule: Rule) -> None:
+        """
+        See L{IRoutingKernel.deleteRule}.
+        """
+        self._mayRefuse()
+        self.ourRules.discard(rule)
+        self.log.append(f"delete {rule}")
+
+    def close(self) -> None:
+        """
+        See L{IRoutingKernel.close}.
+        """
+        self.closed = True
+
+    def _mayRefuse(self) -> None:
+        """
+        Raise the next refusal, if it is this one's turn.
+        """
+        refusal = self.refusals.popleft() if self.refusals else None
+        if refusal is not None:
+            raise refusal
+
+
+@implementer(IGuard)
+class MemoryGuard:
+    """
+    A guard in memory.
+
+    @ivar kind: what it drops.
+    @ivar interface: what it was installed on; L{None} before, and after it was closed.
+    @ivar prefixes: the prefixes it was installed with.
+    @ivar others: what it spares.
+    @ivar refusal: raised by L{install}, if set.
+    """
+
+    def __init__(self, kind: GuardKind, refusal: GuardError | PrivilegeError | None = None) -> None:
+        self.kind = kind
+        self.refusal = refusal
+        self.interface: str | None = None
+        self.prefixes: list[Prefix] = []
+        self.others: list[Prefix] = []
+
+    def install(self, interface: str, prefixes: Iterable[Prefix], others: Iterable[Prefix]) -> None:
+        """
+        See L{IGuard.install}.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+        self.interface, self.prefixes, self.others = interface, list(prefixes), list(others)
+
+    def update(self, others: Iterable[Prefix]) -> None:
+        """
+        See L{IGuard.update}.
+        """
+        self.others = list(others)
+
+    def close(self) -> None:
+        """
+        See L{IGuard.close}.
+        """
+        self.interface = None
+
+
+class MemoryLock:
+    """
+    The lock of an instance, in memory.
+
+    @cvar held: the locks that are held, by interface.
+    """
+
+    held: dict[str, MemoryLock] = {}
+
+    def __init__(self, interface: str) -> None:
+        """
+        @raise InterfaceError: it is locked.
+        """
+        if interface in self.held:
+            raise InterfaceError(f"interface {interface!r} is served already: stop that first")
+        self.held[interface] = self
+        self._interface = interface
+
+    def release(self) -> None:
+        """
+        Let it go.
+        """
+        if self.held.get(self._interface) is self:
+            del self.held[self._interface]
+
+    @classmethod
+    def holder(cls, interface: str) -> str | None:
+        """
+        Who holds the lock of an interface, in words.
+        """
+        return "by another process" if interface in cls.held else None
+
+
+class MemoryMonitor:
+    """
+    Events in memory.
+
+    @ivar reading: whether events are followed.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        groups: Iterable[int],
+        messageReceived: Callable[[Any], None],
+        batchEnded: Callable[[bool], None],
+    ) -> None:
+        self.groups = list(groups)
+        self.messageReceived = messageReceived
+        self.batchEnded = batchEnded
+        self.reading = False
+
+    def startReading(self) -> None:
+        """
+        Begin.
+        """
+        self.reading = True
+
+    def stopReading(self) -> None:
+        """
+        End.
+        """
+        self.reading = False
+
+
+def unlistened(port: int) -> socket.socket:
+    """
+    A socket that stands for one that listens, for a reactor in memory to adopt.
+    """
+    return socket.socket(socket.AF_INET6, socket.SOCK_STREAM)

@@ -1,0 +1,3 @@
+"""
+HTTP, with the site chosen by the local address of the connection.
+"""

@@ -1,0 +1,3 @@
+"""
+The tests: C{python -m twisted.trial tests}.
+"""
