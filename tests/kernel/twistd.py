@@ -1,0 +1,140 @@
+"""
+C{twistd prefix64} as a process in a namespace.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.kernel.namespaces import Namespace, eventually
+
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+START = "serving every address"
+"""What the log says when the service has started."""
+
+_TWISTD = "from twisted.scripts.twistd import run; run()"
+_BOUND = ("setpriv", "--pdeathsig", "TERM")
+"""A process that ends when the tests do, even if they are killed."""
+
+_START_SECONDS, _STOP_SECONDS = 20.0, 15.0
+
+
+def environment() -> dict[str, str]:
+    """
+    The environment in which twistd finds the plugin, installed or not.
+    """
+    path = [str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+
+
+class Twistd:
+    """
+    One process of C{twistd -n prefix64}.
+
+    @ivar directory: its own directory, with its state and its output.
+    """
+
+    def __init__(self, namespace: Namespace, *options: str, twistd: Sequence[str] = ()) -> None:
+        """
+        @param options: of prefix64.
+        @param twistd: options of twistd itself.
+        """
+        self.namespace = namespace
+        self.directory = Path(tempfile.mkdtemp(prefix="prefix64-test-"))
+        self._output = self.directory / "output"
+        arguments = ["-n", "--pidfile=", *twistd, "prefix64", *self._stated(options)]
+        with open(self._output, "wb") as output:
+            self.process = subprocess.Popen(
+                namespace.command(*_BOUND, sys.executable, "-c", _TWISTD, *arguments),
+                cwd=self.directory,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def _stated(self, options: Sequence[str]) -> list[str]:
+        """
+        The options, with a state directory of its own.
+        """
+        return ["--state", str(self.directory / "state"), *options]
+
+    def log(self) -> str:
+        """
+        All that it wrote.
+        """
+        return self._output.read_text("utf-8", "replace")
+
+    def waitForStart(self) -> None:
+        """
+        Wait until it serves.
+        """
+        eventually(lambda: START in self.log() or self.process.poll() is not None, _START_SECONDS)
+        if self.process.poll() is not None:
+            raise AssertionError(f"it ended:\n{self.log()}")
+
+    def stop(self) -> int:
+        """
+        Have it end in order, and wait for that. May be called twice.
+
+        @return: the exit status, as L{subprocess.Popen.returncode} has it.
+        """
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> int:
+        """
+        Have it end at once, with no chance to undo anything.
+        """
+        return self._end(signal.SIGKILL)
+
+    def close(self) -> None:
+        """
+        Have it end, and remove its directory.
+        """
+        try:
+            self.stop()
+        finally:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _end(self, number: int) -> int:
+        """
+        Send a signal if it runs, and wait.
+        """
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(_STOP_SECONDS)
+            raise AssertionError(f"it did not end:\n{self.log()}") from None
+
+
+def runToEnd(
+    namespace: Namespace,
+    arguments: Sequence[str],
+    directory: Path,
+    within: Sequence[str] = (),
+) -> subprocess.CompletedProcess[str]:
+    """
+    Run twistd with exactly these arguments until it, or the parent of its daemon, ends.
+
+    @param within: a command that runs it.
+    """
+    return subprocess.run(
+        namespace.command(*within, sys.executable, "-c", _TWISTD, *arguments),
+        cwd=directory,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_START_SECONDS,
+    )
