@@ -157,13 +157,22 @@ def probe(target: str = TARGET, options: bytes = b"", **rest: Any) -> bytes:
     return solicitation(target, source="::", options=options, **rest)
 
 
-def advertisement(target: str = TARGET, source: str = ROUTER, **rest: Any) -> bytes:
+def advertisement(
+    target: str = TARGET,
+    source: str = ROUTER,
+    solicited: int = 0,
+    override: int = 1,
+    destination: str = "ff02::1",
+    hopLimit: int = 255,
+    **rest: Any,
+) -> bytes:
     """
-    Somebody's unsolicited Neighbor Advertisement, to all nodes.
+    Somebody's Neighbor Advertisement; without arguments an unsolicited one, to all nodes.
     """
     s = scapy()
-    message = s.ICMPv6ND_NA(tgt=target, R=0, S=0, O=1) / s.ICMPv6NDOptDstLLAddr(lladdr=ROUTER_LINK)
-    return frame(message, source, "ff02::1", hlim=255, **rest)
+    message = s.ICMPv6ND_NA(tgt=target, R=0, S=solicited, O=override)
+    message = message / s.ICMPv6NDOptDstLLAddr(lladdr=ROUTER_LINK)
+    return frame(message, source, destination, hlim=hopLimit, **rest)
 
 
 def echoRequest(

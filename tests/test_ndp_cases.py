@@ -726,7 +726,7 @@ class DroppedTests(CaseTestCase):
 
     def test_case48_otherMessages(self) -> None:
         """
-        Router Solicitations and Advertisements, Neighbor Advertisements and Redirects ask nothing.
+        Router Solicitations and Advertisements, Redirects and Neighbor Advertisements ask nothing.
         """
         s = scapy()
         option = s.ICMPv6NDOptSrcLLAddr(lladdr=ROUTER_LINK)
@@ -739,7 +739,7 @@ class DroppedTests(CaseTestCase):
             frame = frames.frame(message, ROUTER, "ff02::1", hlim=255)
             self.assertIn(frame[54], (133, 134, 137))
             self.assertSilent(self.world, frame, Verdict.OTHER_TYPE)
-        self.assertSilent(self.world, frames.advertisement(), Verdict.OTHER_TYPE)
+        self.assertSilent(self.world, frames.advertisement(override=0), Verdict.ADVERTISEMENT)
 
     def test_everyDropHasItsName(self) -> None:
         """

@@ -426,6 +426,20 @@ class AdvertisementOptionTests(KernelTestCase):
         for gateway in (INSIDE, "2001:db8::fe"):
             self.assertFalse(self._isAnswered(lab, gateway), "a route that went made it ours")
 
+    def test_case53_routersOwnAddress(self) -> None:
+        """
+        The router's own address inside the prefix, which is no next hop, is known as soon as the
+        router solicits from it: it is not answered for, and the server reaches it.
+        """
+        lab = self.makeLab(OWN, inside=True)
+        lab.server.ip("route add 2001:db8::/64 dev eth0")
+        lab.start()
+        self.assertTrue(self._isAnswered(lab, INSIDE))
+        self.assertAnsweredOnce(lab.ping("2001:db8::53", "-I", INSIDE))
+        self.assertFalse(self._isAnswered(lab, INSIDE))
+        self.assertTrue(self._isAnswered(lab, "2001:db8::53"))
+        self.assertEqual(lab.server.run("ping", "-6", "-c1", "-W2", INSIDE).returncode, 0)
+
     def test_routedElsewhere(self) -> None:
         """
         A part of the prefix that the host routes to another interface is not answered for, and its

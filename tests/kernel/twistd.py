@@ -19,7 +19,12 @@ SOURCE = Path(__file__).resolve().parents[2] / "src"
 START = "serving every address"
 """What the log says when the service has started."""
 
-_TWISTD = "from twisted.scripts.twistd import run; run()"
+_TWISTD = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from twisted.scripts.twistd import run; run()"
+)
+"""twistd, with Ctrl-C as on a terminal, which a shell in the background ignores."""
+
 _BOUND = ("setpriv", "--pdeathsig", "TERM")
 """A process that ends when the tests do, even if they are killed."""
 

@@ -5,9 +5,11 @@ Neighbor Discovery: which solicitations are answered, and how (RFC 4861 7.2.3, 7
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from prefix64.hosts.table import CurrentTable
+from prefix64.icmpv6.claims import Claims
 from prefix64.icmpv6.packets import (
     ALL_NODES,
     ALL_NODES_LINK_LAYER,
@@ -16,6 +18,7 @@ from prefix64.icmpv6.packets import (
     LOOPBACK,
     SOLICITED_NODE,
     UNSPECIFIED,
+    Advertisement,
     Solicitation,
     encodeAdvertisement,
 )
@@ -76,7 +79,10 @@ class LinkIdentity:
 
 class NeighborDiscovery:
     """
-    Decides about well-formed solicitations.
+    Decides about well-formed solicitations, and learns from those and from advertisements which
+    addresses are somebody else's.
+
+    @ivar claims: those addresses.
     """
 
     def __init__(
@@ -85,31 +91,71 @@ class NeighborDiscovery:
         tables: CurrentTable,
         dad: DadPolicy = DadPolicy.AUTO,
         advertisementSource: AdvertisementSource = AdvertisementSource.TARGET,
+        conflict: Callable[[int, bytes], None] = lambda address, linkLayerAddress: None,
     ) -> None:
+        """
+        @param conflict: told of each sign that another machine uses an address that has a site of
+            its own: the address, and the machine's link-layer address.
+        """
         self._identity = identity
         self._tables = tables
         self._dad = dad
+        self._conflict = conflict
+        self.claims = Claims()
         self._fromLinkLocal = advertisementSource is AdvertisementSource.LINK_LOCAL
 
-    def solicited(self, solicitation: Solicitation) -> Answer:
+    def solicited(self, solicitation: Solicitation, now: float) -> Answer:
         """
-        Decide about a solicitation.
+        Decide about a solicitation. Its source, if it is an address that was ours, is the
+        solicitor's.
 
+        @param now: seconds, of any monotonic clock.
         @return: a verdict, and the advertisement's frame if one is to be sent.
         """
-        target = solicitation.target
         verdict = _meaningless(solicitation)
         if verdict is not None:
             return verdict, None
+        if solicitation.source != UNSPECIFIED:
+            self._isUsed(solicitation.source, solicitation.linkSource, now)
         table = self._tables.table
-        address = int.from_bytes(target, "big")
+        address = int.from_bytes(solicitation.target, "big")
         verdict = _NOT_OURS.get(table.ownership.of(address))
         if verdict is not None:
             return verdict, None
         listed = table.isListed(address)
+        if not listed and self.claims.isClaimed(address, now):
+            return Verdict.CLAIMED, None
         if solicitation.source == UNSPECIFIED:
             return self._probed(solicitation, listed)
         return self._advertise(solicitation, listed)
+
+    def advertised(self, advertisement: Advertisement, now: float) -> Answer:
+        """
+        Learn from another machine's advertisement: with the Override flag it says that the target
+        is its own, without it that it answers for somebody (RFC 4861 7.2.8).
+
+        @param now: seconds, of any monotonic clock.
+        """
+        if not advertisement.flags & FLAG_OVERRIDE:
+            return Verdict.ADVERTISEMENT, None
+        conflict = self._isUsed(advertisement.target, advertisement.linkSource, now)
+        return Verdict.CONFLICT if conflict else Verdict.ADVERTISEMENT, None
+
+    def _isUsed(self, address: bytes, linkLayerAddress: bytes, now: float) -> bool:
+        """
+        Note that another machine uses an address.
+
+        @return: whether that is a conflict: the address has a site of its own.
+        """
+        number = int.from_bytes(address, "big")
+        table = self._tables.table
+        if table.ownership.of(number) is not Owner.OURS:
+            return False
+        if table.isListed(number):
+            self._conflict(number, linkLayerAddress)
+            return True
+        self.claims.claim(number, now)
+        return False
 
     def _probed(self, solicitation: Solicitation, listed: bool) -> Answer:
         """

@@ -81,6 +81,22 @@ class Solicitation(NamedTuple):
     linkLayerOption: bytes | None
 
 
+class Advertisement(NamedTuple):
+    """
+    A well-formed Neighbor Advertisement (RFC 4861 4.4, 7.1.2).
+
+    @ivar linkSource: the frame's source link-layer address, 6 bytes.
+    @ivar source: the IPv6 source, 16 bytes.
+    @ivar target: the target address, 16 bytes.
+    @ivar flags: L{FLAG_ROUTER}, L{FLAG_SOLICITED} and L{FLAG_OVERRIDE}.
+    """
+
+    linkSource: bytes
+    source: bytes
+    target: bytes
+    flags: int
+
+
 class EchoRequest(NamedTuple):
     """
     A well-formed Echo Request (RFC 4443 4.1).
@@ -114,10 +130,10 @@ def checksumOf(source: bytes, destination: bytes, message: bytes) -> int:
     return 65535 - (words + len(message) + ICMPV6) % 65535
 
 
-def decode(frame: bytes) -> Solicitation | EchoRequest | Verdict:
+def decode(frame: bytes) -> Solicitation | Advertisement | EchoRequest | Verdict:
     """
     Read a frame, and check all that can be seen from the frame alone: for a solicitation what RFC
-    4861 7.1.1 demands of its form.
+    4861 7.1.1 demands of its form, for an advertisement all of 7.1.2.
 
     @return: the message; or, for what is malformed or of another type, why it is dropped.
     """
@@ -136,6 +152,8 @@ def decode(frame: bytes) -> Solicitation | EchoRequest | Verdict:
         return _solicitation(frame, end)
     if kind == ECHO_REQUEST:
         return _echoRequest(frame, end)
+    if kind == NEIGHBOR_ADVERTISEMENT:
+        return _advertisement(frame, end)
     return Verdict.OTHER_TYPE
 
 
@@ -168,25 +186,54 @@ def _solicitation(frame: bytes, end: int) -> Solicitation | Verdict:
     """
     Read a Neighbor Solicitation.
     """
+    message = _discoveryMessage(frame, end)
+    if isinstance(message, Verdict):
+        return message
+    linkLayerOption = readLinkLayerOption(message)
+    if isinstance(linkLayerOption, Verdict):
+        return linkLayerOption
+    return Solicitation(frame[6:12], frame[22:38], frame[38:54], message[8:24], linkLayerOption)
+
+
+def _advertisement(frame: bytes, end: int) -> Advertisement | Verdict:
+    """
+    Read a Neighbor Advertisement (RFC 4861 7.1.2).
+    """
+    message = _discoveryMessage(frame, end)
+    if isinstance(message, Verdict):
+        return message
+    options = readLinkLayerOption(message)
+    if isinstance(options, Verdict):
+        return options
+    if message[8] == 0xFF:
+        return Verdict.MULTICAST_TARGET
+    if frame[38] == 0xFF and message[4] & FLAG_SOLICITED:
+        return Verdict.OTHER_GROUP
+    return Advertisement(frame[6:12], frame[22:38], message[8:24], message[4])
+
+
+def _discoveryMessage(frame: bytes, end: int) -> bytes | Verdict:
+    """
+    Take the message of a solicitation or advertisement, and check what both must be (RFC 4861
+    7.1.1, 7.1.2): hop limit, checksum, code and length.
+    """
     if frame[21] != ND_HOP_LIMIT:
         return Verdict.HOP_LIMIT
-    source, destination, message = frame[22:38], frame[38:54], frame[ICMPV6_START:end]
-    if checksumOf(source, destination, message) != 65535:
+    message = frame[ICMPV6_START:end]
+    if checksumOf(frame[22:38], frame[38:54], message) != 65535:
         return Verdict.CHECKSUM
     if len(message) < OPTIONS_START:
         return Verdict.ICMP_LENGTH
     if message[1] != 0:
         return Verdict.CODE
-    linkLayerOption = readLinkLayerOption(message)
-    if isinstance(linkLayerOption, Verdict):
-        return linkLayerOption
-    return Solicitation(frame[6:12], source, destination, message[8:24], linkLayerOption)
+    return message
 
 
 def readLinkLayerOption(message: bytes) -> bytes | Verdict | None:
     """
-    Walk the options of a solicitation (RFC 4861 4.6), every one of them, and find the first Source
-    Link-Layer Address. Unknown ones are passed over, among them the nonce (RFC 7527).
+    Walk the options of a solicitation or advertisement (RFC 4861 4.6), every one of them, and find
+    the first Source Link-Layer Address. Unknown ones are passed over, among them the nonce (RFC
+    7527).
 
     @param message: the ICMPv6 message, at least 24 bytes.
     @return: the option's value, which is 6 bytes on Ethernet; L{None} without one; or what is

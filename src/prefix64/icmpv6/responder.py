@@ -9,6 +9,7 @@ from prefix64.icmpv6.neighbor import LinkIdentity, NeighborDiscovery
 from prefix64.icmpv6.packets import (
     PACKET_OTHERHOST,
     PACKET_OUTGOING,
+    Advertisement,
     EchoRequest,
     Solicitation,
     decode,
@@ -44,11 +45,11 @@ class Responder:
         @param now: seconds, of any monotonic clock.
         @return: the verdict, and the frame to send back, if there is one.
         """
-        answer = self._decide(frame, packetType)
+        answer = self._decide(frame, packetType, now)
         self.counts[answer[0]] += 1
         return answer
 
-    def _decide(self, frame: bytes, packetType: int) -> Answer:
+    def _decide(self, frame: bytes, packetType: int, now: float) -> Answer:
         """
         See whether the frame is for us, and read it.
         """
@@ -60,7 +61,9 @@ class Responder:
             return Verdict.OWN_FRAME, None
         message = decode(frame)
         if isinstance(message, Solicitation):
-            return self._neighbor.solicited(message)
+            return self._neighbor.solicited(message, now)
+        if isinstance(message, Advertisement):
+            return self._neighbor.advertised(message, now)
         if isinstance(message, EchoRequest):
             if self._echo is None:
                 return Verdict.KERNELS_ECHO, None

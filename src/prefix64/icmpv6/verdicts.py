@@ -56,6 +56,10 @@ class Verdict(enum.IntEnum):
     GATEWAY = enum.auto()
     OWN_ADDRESS = enum.auto()
     NEIGHBOR = enum.auto()
+    CLAIMED = enum.auto()
+    # what others advertise
+    ADVERTISEMENT = enum.auto()
+    CONFLICT = enum.auto()
 
     @property
     def answered(self) -> bool:
@@ -105,6 +109,9 @@ _REASONS = {
     Verdict.GATEWAY: "target is a gateway",
     Verdict.OWN_ADDRESS: "target is the host's own: the kernel answers",
     Verdict.NEIGHBOR: "target is another machine",
+    Verdict.CLAIMED: "target is used by another machine on the link",
+    Verdict.ADVERTISEMENT: "somebody's advertisement",
+    Verdict.CONFLICT: "another machine uses an address that has a site of its own",
 }
 
 Answer = tuple[Verdict, bytes | None]

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.logger import Logger
 
-from prefix64.addressing import Prefix
+from prefix64.addressing import Prefix, formatAddress
 from prefix64.edges import Edges
 from prefix64.errors import GuardError, InterfaceError
 from prefix64.hosts.table import CurrentTable
@@ -25,6 +25,9 @@ from prefix64.link.socket_filter import icmpv6Filter
 from prefix64.routing.guard import GuardKind, IGuard
 from prefix64.services.routing import RoutingService
 from prefix64.settings import EchoMode, Settings
+
+MOST_CONFLICTS = 1024
+"""The most addresses of which it is said that another machine uses them."""
 
 _log = Logger("prefix64.icmpv6")
 _traceLog = Logger("prefix64.trace")
@@ -136,6 +139,7 @@ class Icmpv6Service(Service):
         self._identity = LinkIdentity(b"")
         self._port: PacketPort | None = None
         self._index: int | None = None
+        self._conflicts: set[int] = set()
         self.responder: Responder | None = None
         routing.whenChanged(self._changed)
 
@@ -160,7 +164,11 @@ class Icmpv6Service(Service):
                 interface=self._settings.interface,
             )
         neighbor = NeighborDiscovery(
-            self._identity, self._tables, self._settings.dad, self._settings.advertisementSource
+            self._identity,
+            self._tables,
+            self._settings.dad,
+            self._settings.advertisementSource,
+            self._conflict,
         )
         echo = Echo(self._identity, self._tables) if self._answersEcho else None
         self.responder = Responder(self._identity, neighbor, echo)
@@ -228,6 +236,18 @@ class Icmpv6Service(Service):
         self._identity.linkLayerAddress = link.linkLayerAddress
         linkLocal = self._routing.state.linkLocal()
         self._identity.linkLocal = None if linkLocal is None else linkLocal.to_bytes(16, "big")
+
+    def _conflict(self, address: int, linkLayerAddress: bytes) -> None:
+        """
+        Say once of each address that another machine uses it; of a bounded number of them.
+        """
+        if address not in self._conflicts and len(self._conflicts) < MOST_CONFLICTS:
+            self._conflicts.add(address)
+            _log.warn(
+                "{address} has a site of its own, but {machine} uses it too",
+                address=formatAddress(address),
+                machine=linkLayerAddress.hex(":"),
+            )
 
     def _interfaceIsGone(self) -> None:
         """
