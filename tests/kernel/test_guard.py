@@ -5,15 +5,13 @@ The echo guard in a real nf_tables.
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from typing import Any
 
 from prefix64.addressing import Prefix, parsePrefix
 from prefix64.errors import GuardError
 from prefix64.routing.guard import Guard, GuardKind
 from tests.kernel.lab import KernelTestCase, pingFrom, suiteOf
-from tests.kernel.twistd import environment
+from tests.kernel.twistd import runWithout
 
 UNPRIVILEGED = """
 from prefix64.errors import PrivilegeError
@@ -225,15 +223,5 @@ class GuardTests(KernelTestCase):
         """
         Without CAP_NET_ADMIN, the error names it.
         """
-        said = subprocess.run(
-            self.host.command(
-                *("setpriv", "--bounding-set=-net_admin", "--inh-caps=-all"),
-                *(sys.executable, "-c", UNPRIVILEGED),
-            ),
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=20,
-        ).stdout
+        said = runWithout(self.host, "net_admin", UNPRIVILEGED)
         self.assertEqual(said, "nf_tables needs CAP_NET_ADMIN: run it as root (sudo)\n")

@@ -95,29 +95,18 @@ class LifeTests(LifeTestCase):
         self.assertEqual(lab.server.dump(), before)
         self.assertNotIn("Traceback", service.log())
 
-    def test_sigintUndoesEverything(self) -> None:
+    def test_terminalUndoesEverything(self) -> None:
         """
-        So it is after Ctrl-C.
-        """
-        lab = self.makeLab()
-        before = lab.server.dump()
-        service = lab.start()
-        service.process.send_signal(signal.SIGINT)
-        service.process.wait(10)
-        self.assertEqual(lab.server.dump(), before)
-        self.assertNotIn("Traceback", service.log())
-
-    def test_hangup(self) -> None:
-        """
-        So it is when the terminal goes away (SIGHUP).
+        So it is after Ctrl-C, and when the terminal goes away (SIGHUP).
         """
         lab = self.makeLab()
         before = lab.server.dump()
-        service = lab.start()
-        service.process.send_signal(signal.SIGHUP)
-        service.process.wait(10)
-        self.assertEqual(lab.server.dump(), before)
-        self.assertNotIn("Traceback", service.log())
+        for number in (signal.SIGINT, signal.SIGHUP):
+            service = lab.start()
+            service.process.send_signal(number)
+            service.process.wait(10)
+            self.assertEqual(lab.server.dump(), before)
+            self.assertNotIn("Traceback", service.log())
 
     def test_interruptedStart(self) -> None:
         """

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import errno
 import socket
-import subprocess
-import sys
 from select import select
 from typing import Any
 
@@ -24,7 +22,7 @@ from tests.kernel.namespaces import (
     eventually,
     makeLink,
 )
-from tests.kernel.twistd import environment
+from tests.kernel.twistd import runWithout
 from tests.link_contract import LinkSocketTestsMixin
 
 FILTER = icmpv6Filter([parsePrefix(PREFIX)], True)
@@ -234,15 +232,5 @@ class PacketSocketTests(LinkTestCase):
         """
         Without CAP_NET_RAW, the error names it.
         """
-        said = subprocess.run(
-            self.host.command(
-                *("setpriv", "--bounding-set=-net_raw", "--inh-caps=-all"),
-                *(sys.executable, "-c", UNPRIVILEGED),
-            ),
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=20,
-        ).stdout
+        said = runWithout(self.host, "net_raw", UNPRIVILEGED)
         self.assertEqual(said, "a packet socket needs CAP_NET_RAW: run it as root (sudo)\n")

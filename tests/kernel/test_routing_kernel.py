@@ -4,8 +4,6 @@ Rules, routes and events of a real kernel.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from select import select
 from typing import Any
 
@@ -19,7 +17,7 @@ from prefix64.routing.plan import Route, RouteKind, Rule, plan
 from prefix64.routing.tables import RoutingTables
 from tests.kernel.lab import KernelTestCase, suiteOf
 from tests.kernel.namespaces import SERVER_LAYER, Namespace, eventually, makeLink
-from tests.kernel.twistd import environment
+from tests.kernel.twistd import runWithout
 
 P = parsePrefix("2001:db8::/64")
 LOCAL = Route(RouteKind.LOCAL, P)
@@ -258,17 +256,7 @@ class RoutingKernelTests(KernelTablesTestCase):
         """
         Without CAP_NET_ADMIN, each error names it.
         """
-        said = subprocess.run(
-            self.host.command(
-                *("setpriv", "--bounding-set=-net_admin", "--inh-caps=-all"),
-                *(sys.executable, "-c", UNPRIVILEGED),
-            ),
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=20,
-        ).stdout.splitlines()
+        said = runWithout(self.host, "net_admin", UNPRIVILEGED).splitlines()
         self.assertEqual(len(said), 3)
         for line in said:
             self.assertTrue(line.endswith("it needs CAP_NET_ADMIN: run it as root (sudo)"), line)

@@ -39,6 +39,25 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
 
 
+def runWithout(namespace: Namespace, capability: str, program: str) -> str:
+    """
+    Run a Python program in a namespace, as root that lacks a capability.
+
+    @param capability: as setpriv(1) calls it.
+    @return: what it printed.
+    """
+    without = ("setpriv", f"--bounding-set=-{capability}", "--inh-caps=-all")
+    done = subprocess.run(
+        namespace.command(*without, sys.executable, "-c", program),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+    return done.stdout
+
+
 class Twistd:
     """
     One process of C{twistd -n prefix64}.
