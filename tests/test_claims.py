@@ -7,7 +7,13 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from prefix64.addressing import parseAddress
-from prefix64.icmpv6.claims import FORGET_AFTER, MOST_CLAIMS, Claims
+from prefix64.icmpv6.claims import (
+    ESTABLISHED_AFTER,
+    FORGET_AFTER,
+    MOST_CLAIMS,
+    MOST_ESTABLISHED,
+    Claims,
+)
 from prefix64.icmpv6.echo import Echo
 from prefix64.icmpv6.neighbor import DadPolicy, NeighborDiscovery
 from prefix64.icmpv6.packets import Advertisement, decode
@@ -40,18 +46,53 @@ class ClaimsTests(SynchronousTestCase):
 
     def test_whoWasSilentLongestGoesFirst(self) -> None:
         """
-        A million spoofed sources make the table no larger, and do not push out who speaks.
+        Of the new ones: a million spoofed sources make the table no larger, and push out neither
+        one who speaks nor one who is established.
         """
         claims = Claims()
+        claims.claim(-1, 0.0)
+        claims.claim(-1, ESTABLISHED_AFTER)
         claims.claim(0, 0.0)
-        for number in range(1, 3 * MOST_CLAIMS):
-            claims.claim(number, float(number))
+        for number in range(1, 1_000_000):
+            claims.claim(number, number / 1e6)
             if number % 100 == 0:
-                claims.claim(0, float(number))
-        self.assertEqual(len(claims), MOST_CLAIMS)
-        now = float(3 * MOST_CLAIMS)
-        self.assertTrue(claims.isClaimed(0, now))
-        self.assertFalse(claims.isClaimed(1, now))
+                claims.claim(0, number / 1e6)
+        self.assertEqual(len(claims), MOST_CLAIMS - MOST_ESTABLISHED + 1)
+        for address, claimed in ((-1, True), (0, True), (1, False), (999_999, True)):
+            self.assertEqual(claims.isClaimed(address, 1.0), claimed, address)
+            self.assertEqual(address in claims, claimed, address)
+
+    def test_whoSpeaksLongIsEstablished(self) -> None:
+        """
+        Ten seconds after it was first heard. The established ones are bounded, too: who of them was
+        silent longest goes first.
+        """
+        claims = Claims()
+        for now in (0.0, ESTABLISHED_AFTER - 0.1, ESTABLISHED_AFTER):
+            for number in range(1024):
+                claims.claim(number, now)
+        self.assertEqual((len(claims.new), len(claims.established)), (0, 1024))
+        claims = Claims()
+        for number in range(MOST_ESTABLISHED + 100):
+            claims.claim(number, 0.0)
+            claims.claim(number, ESTABLISHED_AFTER)
+        claims.claim(100, 60.0)
+        claims.claim(5_000, 60.0)
+        claims.claim(5_000, 60.0 + ESTABLISHED_AFTER)
+        self.assertEqual(len(claims), MOST_ESTABLISHED)
+        self.assertEqual(
+            [n for n in (0, 99, 100, 101, 102, 5_000) if n in claims], [100, 102, 5_000]
+        )
+
+    def test_whatWasForgottenIsNew(self) -> None:
+        """
+        One that is heard again after more than a day is not established by that.
+        """
+        claims = Claims()
+        claims.claim(1, 0.0)
+        claims.claim(1, FORGET_AFTER + 1)
+        self.assertEqual(len(claims.established), 0)
+        self.assertTrue(claims.isClaimed(1, FORGET_AFTER + 1))
 
 
 class ClaimCases(CaseTestCase):
@@ -133,11 +174,69 @@ class ClaimCases(CaseTestCase):
 
     def test_case53_advertisementWithOverride(self) -> None:
         """
-        Another host advertises an address with O = 1: it is its own (RFC 4861 7.2.8).
+        Another host advertises an address with O = 1: it is its own (RFC 4861 7.2.8). That is a
+        conflict, for we answered for it; it is left to that host, and none any more.
         """
-        self.assertIs(self.hear(frames.advertisement(PREFIX_ROUTER)), Verdict.ADVERTISEMENT)
+        frame = frames.advertisement(PREFIX_ROUTER, linkSource=OTHER_LINK)
+        self.assertIs(self.hear(frame), Verdict.CONFLICT)
+        told = (parseAddress(PREFIX_ROUTER), frames.linkBytes(OTHER_LINK))
+        self.assertEqual((self.conflicts, self.discovery.conflicts), ([told], 1))
         self.assertSilentAbout(self.world, Verdict.CLAIMED, PREFIX_ROUTER)
-        self.assertEqual(self.conflicts, [])
+        self.assertIs(self.hear(frame), Verdict.ADVERTISEMENT)
+        self.assertEqual((self.conflicts, self.discovery.conflicts), ([told], 1))
+
+    def test_case53_sourceOfAnAdvertisement(self) -> None:
+        """
+        The source of any valid message is its sender's, also of an advertisement for another
+        address; but whoever advertises its own source with O = 0 only answers for it.
+        """
+        for override in (0, 1):
+            world = World()
+            frame = frames.advertisement("fe80::9", source=PREFIX_ROUTER, override=override)
+            verdict = world.responder.frameReceived(frame, 2, 0.0)[0]
+            self.assertIs(verdict, Verdict.ADVERTISEMENT)
+            self.assertSilentAbout(world, Verdict.CLAIMED, PREFIX_ROUTER)
+        self.hear(frames.advertisement(PREFIX_ROUTER, source=PREFIX_ROUTER, override=0))
+        self.assertOurs(self.world, PREFIX_ROUTER)
+
+    def test_case53_yield(self) -> None:
+        """
+        With C{--yield} a listed address, too, is left to another host that advertises it, or speaks
+        from it, for a day; each time it comes to that is one conflict.
+        """
+        for frame, verdict in (
+            (frames.advertisement(LISTED, linkSource=OTHER_LINK), Verdict.CONFLICT),
+            (
+                frames.solicitation("2001:db8:0:64::5", source=LISTED, linkSource=OTHER_LINK),
+                Verdict.ADVERTISED,
+            ),
+        ):
+            self.yieldWorld()
+            self.assertAdvertised(
+                self.world, frames.solicitation(LISTED), source=LISTED, target=LISTED, flags=0x60
+            )
+            for _ in range(3):
+                self.assertIn(self.hear(frame), (verdict, Verdict.ADVERTISEMENT))
+            told = (parseAddress(LISTED), frames.linkBytes(OTHER_LINK))
+            self.assertEqual((self.conflicts, self.discovery.conflicts), ([told], 1))
+            self.assertSilentAbout(self.world, Verdict.CLAIMED, LISTED)
+            asked = frames.solicitation(LISTED)
+            self.assertIs(self.hear(asked, FORGET_AFTER + 0.1), Verdict.ADVERTISED)
+
+    def yieldWorld(self) -> None:
+        """
+        One that yields.
+        """
+        self.conflicts.clear()
+        self.world = World(hosts=(LISTED,))
+        self.discovery = NeighborDiscovery(
+            self.world.identity,
+            self.world.tables,
+            DadPolicy.DEFEND,
+            conflict=lambda *told: self.conflicts.append(told),
+            yields=True,
+        )
+        self.world.responder = Responder(self.world.identity, self.discovery, None)
 
     def test_case53_listedHostIsAConflict(self) -> None:
         """

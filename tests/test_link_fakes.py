@@ -74,21 +74,21 @@ class MemoryLinkControlTests(SynchronousTestCase):
     What a test can have a link in memory do.
     """
 
-    def test_errorsComeFirstAndOnce(self) -> None:
+    def test_errorsComeOnce(self) -> None:
         """
-        Errors are raised in their order, each once, before a frame is received or sent.
+        Errors come in their order, each once; those of the interface are in no frame's way, those
+        of sending take one each.
         """
         link = MemoryLink()
         link.deliver(b"frame", 2)
         down, full = OSError(errno.ENETDOWN, "down"), OSError(errno.ENOBUFS, "full")
-        link.receiveErrors.extend([down, full])
-        self.assertIs(self.assertRaises(OSError, link.receive), down)
-        self.assertIs(self.assertRaises(OSError, link.receive), full)
-        self.assertEqual(link.receive(), (b"frame", 2))
-        link.sendErrors.append(full)
+        link.errors.extend([down, full])
+        self.assertEqual(link.receive(2), [(b"frame", 2)])
+        self.assertEqual([link.takeError() for _ in range(3)], [down, full, None])
+        link.sendErrors.extend([full, full])
         self.assertIs(self.assertRaises(OSError, link.send, b"lost"), full)
-        link.send(b"sent")
-        self.assertEqual(link.sent, [b"sent"])
+        self.assertEqual(link.sendAll([b"lost", b"one", b"two"]), [full])
+        self.assertEqual(link.sent, [b"one", b"two"])
 
     def test_dropsAreToldOnce(self) -> None:
         """
@@ -104,16 +104,10 @@ class MemoryLinkControlTests(SynchronousTestCase):
         """
         link = MemoryLink()
         link.deliver(b"frame")
-        link.receiveErrors.append(OSError(errno.ENETDOWN, "down"))
+        link.errors.append(OSError(errno.ENETDOWN, "down"))
         link.sendErrors.append(OSError(errno.ENOBUFS, "full"))
         link.close()
-        for call, *arguments in ((link.receive,), (link.send, b"frame")):
+        for call, *arguments in ((link.receive, 1), (link.takeError,), (link.send, b"frame")):
             self.assertEqual(self.assertRaises(OSError, call, *arguments).errno, errno.EBADF)
-        self.assertEqual(link.sent, [])
-
-    def test_emptyLinkHasTheKernelsError(self) -> None:
-        """
-        A receive without a frame fails with EAGAIN.
-        """
-        error = self.assertRaises(BlockingIOError, MemoryLink().receive)
-        self.assertEqual(error.errno, errno.EAGAIN)
+        (error,) = link.sendAll([b"frame"])
+        self.assertEqual((error.errno, link.sent), (errno.EBADF, []))

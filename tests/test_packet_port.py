@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -16,8 +17,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from prefix64.icmpv6.verdicts import Answer, Verdict
-from prefix64.link.packet_port import PacketPort
+from prefix64.link.packet_port import AT_ONCE, MOST_FRAMES, PacketPort
 from prefix64.testing import MemoryLink
 
 PACKET_OUTGOING = 4
@@ -83,14 +83,13 @@ class PortTestCase(SynchronousTestCase):
         self.port.startReading()
         self.reactor.events.clear()
 
-    def respond(self, frame: bytes, packetType: int, now: float) -> Answer:
+    def respond(self, frames: Iterable[tuple[bytes, int]], now: float) -> list[bytes]:
         """
-        Answer, but for an empty frame.
+        Answer, but for empty frames.
         """
-        self.asked.append((frame, packetType, now))
-        if not frame:
-            return Verdict.SHORT_FRAME, None
-        return Verdict.ADVERTISED, frame[::-1]
+        for frame, packetType in frames:
+            self.asked.append((frame, packetType, now))
+        return [frame[::-1] for frame, _ in frames if frame]
 
     def deliver(self, count: int) -> list[bytes]:
         """
@@ -149,18 +148,20 @@ class ReadingTests(PortTestCase):
 
     def test_packetTypeAndTimeAreHandedOn(self) -> None:
         """
-        The responder is given the frame, the kernel's packet type, and the time at which it was
-        taken.
+        The responder is given the frames, the kernel's packet types, and the time at which as many
+        as are answered at once were taken.
         """
         self.reactor.rightNow = 64.0
         self.reactor.step = 0.0005
         self.link.deliver(b"one", PACKET_OUTGOING)
-        self.link.deliver(b"two", 2)
+        self.deliver(AT_ONCE)
         self.port.doRead()
-        (one, two) = self.asked
-        self.assertEqual((one[:2], two[:2]), ((b"one", PACKET_OUTGOING), (b"two", 2)))
-        self.assertAlmostEqual(one[2], 64.0005)
-        self.assertAlmostEqual(two[2], 64.0010)
+        self.assertEqual(self.asked[0][:2], (b"one", PACKET_OUTGOING))
+        self.assertEqual({packetType for _, packetType, _ in self.asked[1:]}, {0})
+        times = [time for _, _, time in self.asked]
+        self.assertAlmostEqual(times[0], 64.0005)
+        self.assertEqual(times[:AT_ONCE], [times[0]] * AT_ONCE)
+        self.assertAlmostEqual(times[AT_ONCE], 64.0010)
 
     def test_spuriousWakeUp(self) -> None:
         """
@@ -187,33 +188,39 @@ class BoundTests(PortTestCase):
 
     def test_batchEndsAfterTwoMilliseconds(self) -> None:
         """
-        Where each frame takes 1.5 milliseconds, two are answered in a turn: the one during which
-        the 2 milliseconds were over is the last.
+        The clock is looked at after each 64 frames. Where those take 1.5 milliseconds, two times 64
+        are answered in a turn: those during which the 2 milliseconds were over are the last.
         """
         self.reactor.step = 0.0015
-        replies = self.deliver(5)
+        replies = self.deliver(5 * AT_ONCE)
         for answered in (2, 4, 5):
             self.port.doRead()
-            self.assertEqual(self.link.sent, replies[:answered])
+            self.assertEqual(self.link.sent, replies[: answered * AT_ONCE])
 
-    def test_slowFrameIsAnsweredAllTheSame(self) -> None:
+    def test_slowFramesAreAnsweredAllTheSame(self) -> None:
         """
-        However slow, a turn answers one frame.
+        However slow, a turn answers some.
         """
         self.reactor.step = 3.0
-        replies = self.deliver(3)
+        replies = self.deliver(3 * AT_ONCE)
         for answered in (1, 2, 3):
             self.port.doRead()
-            self.assertEqual(self.link.sent, replies[:answered])
+            self.assertEqual(self.link.sent, replies[: answered * AT_ONCE])
 
     def test_fastFramesAreNotCutShort(self) -> None:
         """
         Frames that take 7 microseconds each fill the whole batch.
         """
-        self.reactor.step = 0.000_007
+        self.reactor.step = 0.000_007 * AT_ONCE
         replies = self.deliver(256)
         self.port.doRead()
         self.assertEqual(self.link.sent, replies)
+
+    def test_theBoundIsAWholeNumberOfTurns(self) -> None:
+        """
+        So that it is exact.
+        """
+        self.assertEqual(MOST_FRAMES % AT_ONCE, 0)
 
 
 class ErrorTests(PortTestCase):
@@ -259,11 +266,11 @@ class ErrorTests(PortTestCase):
 
     def test_interfaceGoesDown(self) -> None:
         """
-        ENETDOWN in a read: the descriptor is taken out and put in again, in this order, for some
-        event loops stop polling one that had an error; one line says so; and the next frame is
-        answered.
+        ENETDOWN, which wakes us without a frame: the descriptor is taken out and put in again, in
+        this order, for some event loops stop polling one that had an error; one line says so; and
+        the next frame is answered.
         """
-        self.link.receiveErrors.append(osError(errno.ENETDOWN))
+        self.link.errors.append(osError(errno.ENETDOWN))
         self.port.doRead()
         self.assertEqual(self.reactor.events, ["remove", "add"])
         self.assertEqual(self.reactor.getReaders(), [self.port])
@@ -273,24 +280,18 @@ class ErrorTests(PortTestCase):
         self.port.doRead()
         self.assertEqual(self.link.sent, replies)
 
-    def test_repliesMadeBeforeTheErrorAreSent(self) -> None:
+    def test_framesComeBeforeTheError(self) -> None:
         """
-        What was answered before the interface went down is sent.
+        What came before the interface went down is answered; the wake-up that finds nothing more
+        takes the error.
         """
-
-        def respond(frame: bytes, packetType: int, now: float) -> Answer:
-            if frame == b"last":
-                self.link.receiveErrors.append(osError(errno.ENETDOWN))
-            return Verdict.ADVERTISED, frame
-
-        port = PacketPort(self.reactor, self.link, respond)
-        for frame in (b"first", b"last", b"left"):
-            self.link.deliver(frame)
-        port.doRead()
-        self.assertEqual(self.link.sent, [b"first", b"last"])
+        replies = self.deliver(3)
+        self.link.errors.append(osError(errno.ENETDOWN))
+        self.port.doRead()
+        self.assertEqual((self.link.sent, self.reactor.events), (replies, []))
+        self.port.doRead()
         self.assertEqual(self.reactor.events, ["remove", "add"])
-        port.doRead()
-        self.assertEqual(self.link.sent, [b"first", b"last", b"left"])
+        self.assertFalse(self.link.errors)
 
     def test_connectionLostWhileRunning(self) -> None:
         """
@@ -298,10 +299,10 @@ class ErrorTests(PortTestCase):
         the descriptor put in again.
         """
         self.reactor.readers.clear()
-        self.link.receiveErrors.append(osError(errno.ENETDOWN))
+        self.link.errors.append(osError(errno.ENETDOWN))
         self.port.connectionLost(Failure(ConnectionLost()))
         self.assertEqual(self.reactor.getReaders(), [self.port])
-        self.assertFalse(self.link.receiveErrors)
+        self.assertFalse(self.link.errors)
         replies = self.deliver(1)
         self.port.doRead()
         self.assertEqual(self.link.sent, replies)
@@ -324,7 +325,7 @@ class ErrorTests(PortTestCase):
         self.link.deliver(b"frame")
         self.port.connectionLost(Failure(ConnectionDone()))
         self.assertEqual(self.reactor.getReaders(), [])
-        self.assertEqual(self.link.receive(), (b"frame", 0))
+        self.assertEqual(self.link.receive(2), [(b"frame", 0)])
 
     def test_connectionLostAfterTheEnd(self) -> None:
         """

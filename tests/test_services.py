@@ -4,6 +4,7 @@ The services as a whole, on fakes: the order of the start and of the end, and wh
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import socket
@@ -24,7 +25,7 @@ from prefix64.edges import Edges
 from prefix64.errors import GuardError, ListenError, Prefix64Error, PrivilegeError, RoutingError
 from prefix64.hosts.directory import SitesDirectory
 from prefix64.hosts.model import Host, StaticSite
-from prefix64.icmpv6.neighbor import AdvertisementSource
+from prefix64.icmpv6.neighbor import AdvertisementSource, DadPolicy, RespondPolicy
 from prefix64.icmpv6.verdicts import Verdict
 from prefix64.link.socket_filter import icmpv6Filter
 from prefix64.ownership import Owner, Ownership
@@ -32,7 +33,7 @@ from prefix64.routing.guard import GuardKind
 from prefix64.routing.messages import InterfaceAddress, InterfaceRoute, Link
 from prefix64.routing.monitor import ADDRESS, LINK, NEIGHBOR, ROUTE, RULE
 from prefix64.routing.plan import Route, RouteKind, RoutingPlan, Rule, plan
-from prefix64.services.icmpv6 import countsInWords
+from prefix64.services.icmpv6 import MOST_CONFLICTS, countsInWords
 from prefix64.services.prefix64 import Prefix64Service
 from prefix64.services.routing import REREAD_DELAY
 from prefix64.services.signals import ENDING
@@ -46,6 +47,7 @@ from prefix64.testing import (
     unlistened,
 )
 from prefix64.web.site import END_TIMEOUT
+from tests.frames import ROUTER_LINK, advertisement, echoRequest, probe, solicitation
 from tests.support import skipBecause
 from tests.test_access_log import FULL
 from tests.test_host_state import (
@@ -962,9 +964,11 @@ class StopTests(World):
         frames are read.
         """
         service = self.started()
-        answer = "frames: {}; replies not sent: {}; lost in a full queue: {}"
+        answer = (
+            "frames: {}; replies not sent: {}; lost in a full queue: {}; signs of a conflict: {}"
+        )
         self.successResultOf(service.stopService())
-        self.assertEqual(self.lines()[-1], answer.format("none", "none", 0))
+        self.assertEqual(self.lines()[-1], answer.format("none", "none", 0, 0))
         service = self.started()
         service.icmpv6.responder.counts[Verdict.ADVERTISED] = 10
         service.icmpv6.responder.counts[Verdict.HOP_LIMIT] = 2
@@ -973,10 +977,26 @@ class StopTests(World):
         self.successResultOf(service.stopService())
         self.assertEqual(
             self.lines()[-1],
-            answer.format("advertised 10, hop_limit 2", "ENOBUFS 2, ENETDOWN 1", 7),
+            answer.format("advertised 10, hop_limit 2", "ENOBUFS 2, ENETDOWN 1", 7, 0),
         )
         self.successResultOf(self.started(interface="lo").stopService())
         self.assertEqual(len([line for line in self.lines() if "frames: " in line]), 2)
+
+    def test_countersOutliveTheInterface(self) -> None:
+        """
+        One that was deleted and made again: what was counted before is not lost.
+        """
+        service = self.started()
+        self.reactor.getReaders()[0].sendErrors.update(["ENETDOWN"])
+        self.links[-1].dropped = 7
+        self.kernel.links[1] = dataclasses.replace(self.kernel.links[1], index=9)
+        self.events(linkEvent(index=9))
+        self.assertEqual(len(self.links), 2)
+        self.reactor.getReaders()[0].sendErrors.update(["ENETDOWN", "ENOBUFS"])
+        self.links[-1].dropped = 5
+        self.successResultOf(service.stopService())
+        line = self.lines()[-1]
+        self.assertIn("replies not sent: ENETDOWN 2, ENOBUFS 1; lost in a full queue: 12;", line)
 
     def test_countsAreSaidInWords(self) -> None:
         """
@@ -1486,3 +1506,104 @@ class LocalEventTests(World):
         self.assertIs(ownership.of(parseAddress("2001:db8::7")), Owner.NEIGHBOR)
         self.assertIs(ownership.of(parseAddress("2001:db8::8")), Owner.OURS)
         self.assertIn(Route(RouteKind.THROW, parsePrefix("2001:db8::7")), self.kernel.ourRoutes)
+
+
+class FrameTests(World):
+    """
+    Frames that come in, answered as the settings say.
+    """
+
+    listed = "2001:db8::cafe"
+
+    def setUp(self) -> None:
+        super().setUp()
+        host = Host(parsePrefix(f"{self.listed}/128"), StaticSite("/"))
+        self.sites = SitesDirectory((host,))
+
+    def deliver(self, *frames: bytes, packetType: int = 2) -> int:
+        """
+        Have frames come in.
+
+        @return: how many were answered.
+        """
+        link, (port,) = self.links[-1], self.reactor.getReaders()
+        before = len(link.sent)
+        for frame in frames:
+            link.deliver(frame, packetType)
+        port.doRead()
+        return len(link.sent) - before
+
+    def test_everyAddressIsAnsweredFor(self) -> None:
+        """
+        Without options, as often as it is asked for.
+        """
+        self.started(sites=self.sites)
+        self.assertEqual(self.deliver(*[solicitation("2001:db8::1")] * 100), 100)
+        self.assertEqual(self.deliver(solicitation(self.listed)), 1)
+
+    def test_respondHosts(self) -> None:
+        """
+        Only for addresses with a host rule, by solicitation, probe and ping.
+        """
+        service = self.started(sites=self.sites, respond=RespondPolicy.HOSTS, dad=DadPolicy.DEFEND)
+        for address, count in (("2001:db8::1", 0), (self.listed, 3)):
+            frames = solicitation(address), probe(address), echoRequest(address)
+            self.assertEqual(sum(self.deliver(f, packetType=0) for f in frames), count, address)
+        self.assertEqual(service.icmpv6.responder.counts[Verdict.UNLISTED], 3)
+
+    def test_rates(self) -> None:
+        """
+        Answers in all, and to each link-layer address; what is over a limit is counted.
+        """
+        service = self.started(rate=10, sourceRate=6)
+        one = [solicitation(f"2001:db8::{number:x}") for number in range(1, 21)]
+        other = [echoRequest("2001:db8::1", linkSource="02:00:00:00:00:77")] * 20
+        self.assertEqual(self.deliver(*one), 6)
+        self.assertEqual(self.deliver(*other, packetType=0), 4)
+        counts = service.icmpv6.responder.counts
+        self.assertEqual((counts[Verdict.SOURCE_RATE], counts[Verdict.RATE]), (14, 16))
+        self.reactor.advance(1)
+        self.assertEqual(self.deliver(*one), 6)
+
+    def test_traceHasALineForEach(self) -> None:
+        """
+        And frames are answered all the same.
+        """
+        self.started(trace=True)
+        self.assertEqual(self.deliver(solicitation("2001:db8::1"), solicitation("2001:db9::1")), 1)
+        self.assertEqual(sum("neighbor" in line for line in self.lines()), 3)
+
+    def test_conflictsAreSaidOnceForEachAddress(self) -> None:
+        """
+        Of a listed address, which is kept; of another one, which is left; and of no more than a
+        bounded number.
+        """
+        service = self.started(sites=self.sites)
+        for _ in range(3):
+            self.deliver(*map(advertisement, (self.listed, "2001:db8::77")))
+        self.assertEqual(
+            self.lines(LogLevel.warn),
+            [
+                f"conflict: {ROUTER_LINK} uses {self.listed} too, which has a site of its own: "
+                "it is answered for all the same (--yield would not)",
+                f"conflict: {ROUTER_LINK} uses 2001:db8::77 too: it is left to that machine, "
+                "for a day after its last sign of life",
+            ],
+        )
+        self.assertEqual(self.deliver(*map(solicitation, (self.listed, "2001:db8::77"))), 1)
+        for number in range(2 * MOST_CONFLICTS):
+            self.deliver(advertisement(f"2001:db8::1:{number:x}"))
+        lines = self.lines(LogLevel.warn)
+        self.assertEqual(len(lines), MOST_CONFLICTS + 1)
+        self.assertEqual(lines[-1], "of further conflicts nothing is said; they are counted")
+        self.assertEqual(service.icmpv6.responder.neighbor.conflicts, 4 + 2 * MOST_CONFLICTS)
+
+    def test_yield(self) -> None:
+        """
+        A listed address is left to another machine that advertises it.
+        """
+        self.started(sites=self.sites, yields=True)
+        self.assertEqual(self.deliver(solicitation(self.listed)), 1)
+        self.deliver(advertisement(self.listed))
+        self.assertIn("it is left to that machine", self.lines(LogLevel.warn)[0])
+        self.assertEqual(self.deliver(solicitation(self.listed), probe(self.listed)), 0)

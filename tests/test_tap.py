@@ -19,7 +19,7 @@ from prefix64 import privileges
 from prefix64.addressing import parsePrefix
 from prefix64.errors import InterfaceError, PrivilegeError
 from prefix64.hosts.model import Host, StaticSite
-from prefix64.icmpv6.neighbor import AdvertisementSource, DadPolicy
+from prefix64.icmpv6.neighbor import AdvertisementSource, DadPolicy, RespondPolicy
 from prefix64.option_values import MOST_PREFIXES, defaultStateDirectory, findLink
 from prefix64.routing.kernel import RoutingKernel
 from prefix64.routing.messages import Link
@@ -161,14 +161,26 @@ class GoodOptionsTests(OptionsCase):
             settings = self.parsed("--na-source", source.value)
             self.assertIs(settings.advertisementSource, source)
 
+    def test_whoIsAnsweredForAndHowOften(self) -> None:
+        """
+        Everybody without a limit, if nothing else is said.
+        """
+        settings = self.parsed(*ETHERNET)
+        self.assertIs(settings.respond, RespondPolicy.ALL)
+        self.assertEqual((settings.rate, settings.sourceRate), (0, 0))
+        arguments = (*ETHERNET, "--respond", "hosts", "--rate", "1000000", "--rate-source", "1")
+        settings = self.parsed(*arguments)
+        self.assertIs(settings.respond, RespondPolicy.HOSTS)
+        self.assertEqual((settings.rate, settings.sourceRate), (1_000_000, 1))
+
     def test_flags(self) -> None:
         """
         Off, if they are not given.
         """
         settings = self.parsed(*ETHERNET)
-        self.assertEqual((settings.local, settings.trace), (False, False))
-        settings = self.parsed(*ETHERNET, "--local", "--trace")
-        self.assertEqual((settings.local, settings.trace), (True, True))
+        self.assertEqual((settings.local, settings.trace, settings.yields), (False, False, False))
+        settings = self.parsed(*ETHERNET, "--local", "--trace", "--yield")
+        self.assertEqual((settings.local, settings.trace, settings.yields), (True, True, True))
         self.assertTrue(settings.reachableFromHere)
 
     def test_relativePathsAreMadeAbsolute(self) -> None:
@@ -395,10 +407,22 @@ class BadOptionsTests(OptionsCase):
             ("echo", "protocol, kernel, none"),
             ("dad", "auto, defend, ignore"),
             ("na-source", "target, link-local"),
+            ("respond", "all, hosts"),
         ):
             for text in ("yes", "", "PROTOCOL", "a\nb"):
                 arguments = (f"--{option}", text)
                 self.assertRefused(arguments, f"--{option} {text!r}: ", f"one of {words}")
+
+    def test_aLimitThatIsNone(self) -> None:
+        """
+        Whole numbers only, and no more than a million.
+        """
+        for option in ("rate", "rate-source"):
+            for text in ("-1", "1.5", "", "many", "1000001", "9" * 5000, "\u0661"):
+                arguments = (f"--{option}", text)
+                self.assertRefused(
+                    arguments, f"--{option} {text[:20]!r}: give whole answers a second", "0 for no"
+                )
 
     def test_echoByTheProtocolOnLoopback(self) -> None:
         """

@@ -21,10 +21,11 @@ SHORTEST_SERVED = 32
 LONGEST_SERVED = 127
 SUBNET_BITS = 64
 """The length of a subnet's prefix, in bits (RFC 4291 2.5.4)."""
+RESERVED_ANYCAST_BITS = 7
+"""The low bits of an identifier that tell the 128 reserved anycast addresses apart (RFC 2526)."""
 
 _SOLICITED_NODE = int(ipaddress.IPv6Address("ff02::1:ff00:0"))
 _RESERVED_ANYCAST_64 = 0xFDFF_FFFF_FFFF_FF80
-_RESERVED_ANYCAST_BITS = 7
 _LONGEST_WITH_RESERVED = 120
 
 _NEVER_SERVED = (
@@ -107,21 +108,25 @@ class Prefix:
         @param address: an address of this prefix.
         @return: which kind it is, in words, or L{None}.
         """
-        identifier = address & ((1 << min(self._shift, SUBNET_BITS)) - 1)
+        identifier = address & self.identifierMask
         if identifier == 0 and self.length <= 126:
             return "subnet-router anycast address"
-        if self._reservedBase() == identifier >> _RESERVED_ANYCAST_BITS:
+        if self.reservedBase == identifier >> RESERVED_ANYCAST_BITS:
             return "reserved anycast address"
         return None
 
-    def _reservedBase(self) -> int | None:
-        """
-        @return: the reserved anycast identifiers, less their low seven bits, or L{None}.
-        """
+    @property
+    def identifierMask(self) -> int:
+        """The bits of an address that are compared with anycast identifiers."""
+        return (1 << min(self._shift, SUBNET_BITS)) - 1
+
+    @property
+    def reservedBase(self) -> int | None:
+        """The reserved anycast identifiers, less their low seven bits; L{None} for none."""
         if self.length <= SUBNET_BITS:
-            return _RESERVED_ANYCAST_64 >> _RESERVED_ANYCAST_BITS
+            return _RESERVED_ANYCAST_64 >> RESERVED_ANYCAST_BITS
         if self.length <= _LONGEST_WITH_RESERVED:
-            return (1 << (self._shift - _RESERVED_ANYCAST_BITS)) - 1
+            return (1 << (self._shift - RESERVED_ANYCAST_BITS)) - 1
         return None
 
     def anycastRanges(self) -> Iterator[tuple[Prefix, str]]:
@@ -131,15 +136,15 @@ class Prefix:
         A prefix shorter than /64 has two in each of its 2**(64 - length) subnets.
         """
         subnetLength = max(self.length, SUBNET_BITS)
-        base = self._reservedBase()
+        base = self.reservedBase
         for number in range(1 << max(0, SUBNET_BITS - self.length)):
             subnet = self.network | number << SUBNET_BITS
             if subnetLength <= 126:
                 yield Prefix(subnet, ADDRESS_BITS), "subnet-router anycast address"
             if base is not None:
-                first = subnet | base << _RESERVED_ANYCAST_BITS
+                first = subnet | base << RESERVED_ANYCAST_BITS
                 yield (
-                    Prefix(first, ADDRESS_BITS - _RESERVED_ANYCAST_BITS),
+                    Prefix(first, ADDRESS_BITS - RESERVED_ANYCAST_BITS),
                     "reserved anycast addresses",
                 )
 

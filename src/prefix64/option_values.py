@@ -22,6 +22,9 @@ from prefix64.settings import DEFAULT_PREFIX
 MOST_PREFIXES = 64
 """The most prefixes of one instance: the kernel's filter has a test for each."""
 
+MOST_A_SECOND = 1_000_000
+"""The highest limit of answers a second: more than can be sent."""
+
 PORTS = ("bridge", "bond", "team")
 """What takes the packets of the interfaces that are its ports."""
 
@@ -117,6 +120,21 @@ def choice(option: str, choices: type[_E], text: str) -> _E:
     except ValueError:
         words = ", ".join(one.value for one in choices)
         raise OptionError(f"--{option} {text!r}: choose one of {words}") from None
+
+
+def answersASecond(option: str, text: str) -> int:
+    """
+    Read a limit.
+
+    @return: answers a second, 1 to a million; 0 for no limit.
+    @raise OptionError: it is no whole number, or out of range.
+    """
+    if text.isascii() and text.isdigit() and len(text) <= 7 and int(text) <= MOST_A_SECOND:
+        return int(text)
+    raise OptionError(
+        f"--{option} {text[:20]!r}: give whole answers a second, up to {MOST_A_SECOND:,}, "
+        "or 0 for no limit"
+    )
 
 
 def sitesIn(

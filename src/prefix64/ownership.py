@@ -49,6 +49,7 @@ class Ownership:
         host's own traffic to the prefix is local (C{--local}).
     @ivar routed: parts of the prefixes that the host routes to another interface: a container
         bridge, a tunnel.
+    @ivar special: the single addresses inside the prefixes that are somebody's, made of the above.
     """
 
     prefixes: tuple[Prefix, ...]
@@ -58,7 +59,7 @@ class Ownership:
     gateways: frozenset[int] = frozenset()
     neighbors: frozenset[int] = frozenset()
     routed: tuple[Prefix, ...] = ()
-    _special: dict[int, Owner] = field(init=False, repr=False, compare=False)
+    special: dict[int, Owner] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         special = dict.fromkeys(self.neighbors, Owner.NEIGHBOR)
@@ -70,7 +71,7 @@ class Ownership:
             for address, owner in special.items()
             if any(address in prefix for prefix in self.prefixes)
         }
-        object.__setattr__(self, "_special", inside)
+        object.__setattr__(self, "special", inside)
 
     def of(self, address: int) -> Owner:
         """
@@ -81,7 +82,7 @@ class Ownership:
                 break
         else:
             return Owner.OUTSIDE
-        special = self._special.get(address)
+        special = self.special.get(address)
         if special is not None:
             return special
         if prefix.anycast(address) is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from prefix64.addressing import Prefix
 from prefix64.hosts.directory import SitesDirectory
-from prefix64.icmpv6.neighbor import AdvertisementSource, DadPolicy
+from prefix64.icmpv6.neighbor import AdvertisementSource, DadPolicy, RespondPolicy
 from prefix64.routing.plan import LOOPBACK
 
 DEFAULT_PREFIX = Prefix(0x20010DB8 << 96, 64)
@@ -53,7 +53,14 @@ class Settings:
     @ivar sites: what the tree of sites holds.
     @ivar echo: who answers ping; L{None} for the default: the protocol on Ethernet, else the
         kernel.
+    @ivar dad: what a duplicate address probe for one of our addresses gets.
+    @ivar advertisementSource: where advertisements come from.
+    @ivar respond: which addresses are answered for.
+    @ivar yields: whether an address with a host rule is left to another machine that uses it.
+    @ivar rate: the most answers a second in all; 0 is no limit.
+    @ivar sourceRate: the most answers a second to each source link-layer address; 0 is no limit.
     @ivar local: whether this host itself reaches the prefixes.
+    @ivar trace: whether there is a line in the log for each packet.
     @ivar stateDirectory: absolute path.
     @ivar accessLog: C{-}, C{none} or an absolute path.
     @ivar launch: how twistd was started.
@@ -67,6 +74,10 @@ class Settings:
     echo: EchoMode | None = None
     dad: DadPolicy = DadPolicy.AUTO
     advertisementSource: AdvertisementSource = AdvertisementSource.TARGET
+    respond: RespondPolicy = RespondPolicy.ALL
+    yields: bool = False
+    rate: int = 0
+    sourceRate: int = 0
     local: bool = False
     trace: bool = False
     stateDirectory: str = ""

@@ -13,11 +13,12 @@ from twisted.python import usage
 import twisted
 from prefix64 import __version__
 from prefix64.errors import OptionError, Prefix64Error
-from prefix64.icmpv6.neighbor import AdvertisementSource, DadPolicy
+from prefix64.icmpv6.neighbor import AdvertisementSource, DadPolicy, RespondPolicy
 from prefix64.link.packet_socket import ETHERNET
 from prefix64.option_values import (
     absolutePath,
     accessLogPlace,
+    answersASecond,
     choice,
     defaultStateDirectory,
     excludedBlocks,
@@ -61,10 +62,19 @@ class Options(usage.Options):
             "(a defence, if it has a site of its own), defend or ignore",
         ],
         ["na-source", None, "target", "the source of advertisements: target or link-local"],
+        [
+            "respond",
+            None,
+            "all",
+            "which addresses are answered for: all, or hosts (with a site of their own)",
+        ],
+        ["rate", None, "0", "the most answers a second, to solicitations and pings; 0: no limit"],
+        ["rate-source", None, "0", "the same for each source link-layer address"],
         ["state", None, None, "the directory for what outlives a run; made when missing"],
         ["access-log", None, "-", "where requests are logged: a file, - for twistd's log, or none"],
     ]
     optFlags = [
+        ["yield", None, "leave an address with a site of its own to another machine that uses it"],
         ["local", None, "let this host reach the prefix's addresses itself (always so with lo)"],
         ["trace", None, "log a line for each packet, in the words of tcpdump"],
     ]
@@ -157,6 +167,10 @@ class Options(usage.Options):
             echo=None if self["echo"] is None else choice("echo", EchoMode, self["echo"]),
             dad=choice("dad", DadPolicy, self["dad"]),
             advertisementSource=choice("na-source", AdvertisementSource, self["na-source"]),
+            respond=choice("respond", RespondPolicy, self["respond"]),
+            yields=bool(self["yield"]),
+            rate=answersASecond("rate", self["rate"]),
+            sourceRate=answersASecond("rate-source", self["rate-source"]),
             local=bool(self["local"]),
             trace=bool(self["trace"]),
             stateDirectory=self._stateDirectory(),

@@ -9,7 +9,7 @@ import errno
 import os
 import socket
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from zope.interface import implementer
@@ -34,7 +34,7 @@ class MemoryLink:
     @ivar linkLayerAddress: 6 bytes.
     @ivar sent: the frames that were sent.
     @ivar sendErrors: errors that the next sends raise, in order.
-    @ivar receiveErrors: errors that the next receives raise, before any frame.
+    @ivar errors: what the interface has to report, in order.
     @ivar dropped: what L{drops} says next.
     @ivar closed: whether it was closed.
     """
@@ -43,7 +43,7 @@ class MemoryLink:
         self.linkLayerAddress = linkLayerAddress
         self.sent: list[bytes] = []
         self.sendErrors: deque[OSError] = deque()
-        self.receiveErrors: deque[OSError] = deque()
+        self.errors: deque[OSError] = deque()
         self.dropped = 0
         self.closed = False
         self._waiting: deque[tuple[bytes, int]] = deque()
@@ -60,16 +60,19 @@ class MemoryLink:
         """
         return -1
 
-    def receive(self) -> tuple[bytes, int]:
+    def receive(self, most: int) -> list[tuple[bytes, int]]:
         """
         See L{ILinkSocket.receive}.
         """
         self._mustBeOpen()
-        if self.receiveErrors:
-            raise self.receiveErrors.popleft()
-        if not self._waiting:
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        return self._waiting.popleft()
+        return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+
+    def takeError(self) -> OSError | None:
+        """
+        See L{ILinkSocket.takeError}.
+        """
+        self._mustBeOpen()
+        return self.errors.popleft() if self.errors else None
 
     def send(self, frame: bytes) -> None:
         """
@@ -79,6 +82,18 @@ class MemoryLink:
         if self.sendErrors:
             raise self.sendErrors.popleft()
         self.sent.append(frame)
+
+    def sendAll(self, frames: Sequence[bytes]) -> list[OSError]:
+        """
+        See L{ILinkSocket.sendAll}.
+        """
+        errors = []
+        for frame in frames:
+            try:
+                self.send(frame)
+            except OSError as error:
+                errors.append(error)
+        return errors
 
     def drops(self) -> int:
         """

@@ -12,11 +12,13 @@ from typing import Any
 from prefix64.addressing import parsePrefix
 from prefix64.errors import InterfaceError
 from prefix64.link.packet_socket import PacketSocket
+from prefix64.link.receive_ring import SLOTS
 from prefix64.link.socket_filter import icmpv6Filter
 from tests.frames import linkBytes, solicitation
 from tests.kernel.lab import KernelTestCase, suiteOf
 from tests.kernel.namespaces import (
     PREFIX,
+    ROUTER_LAYER,
     SERVER_LAYER,
     Namespace,
     eventually,
@@ -148,8 +150,7 @@ class PacketSocketTests(LinkTestCase):
         for sent in (tcp, ipv4, frame):
             self.peerSocket.send(sent)
         select([link], [], [], _SECONDS)
-        self.assertEqual(link.receive()[0], frame)
-        self.assertRaises(BlockingIOError, link.receive)
+        self.assertEqual(link.receive(9), [(frame, 2)])
 
     def test_packetTypes(self) -> None:
         """
@@ -161,36 +162,98 @@ class PacketSocketTests(LinkTestCase):
         found = []
         for _ in range(3):
             select([link], [], [], _SECONDS)
-            found.append(link.receive()[1])
+            found.append(link.receive(1)[0][1])
         self.assertEqual(found, [2, 3, 0])
+
+    def test_framesThatDoNotFitIntoTheRing(self) -> None:
+        """
+        Those are received whole, between the others, in order, as are all that come while the ring
+        goes round.
+        """
+        link = self.open()
+        small = solicitation()
+        large = [
+            solicitation(options=b"\x63\xaf" + bytes([number]) * 1398) for number in range(1, 9)
+        ]
+        found: list[bytes] = []
+        for turn in range(SLOTS // 1000 + 2):
+            sent = [frame for big in large for frame in (small, big)] * 62
+            for frame in sent:
+                self.peerSocket.send(frame)
+            while came := link.receive(50):
+                found += [frame for frame, _ in came]
+            self.assertEqual(found, sent, f"turn {turn}")
+            found.clear()
+        self.assertEqual(link.drops(), 0)
 
     def test_drops(self) -> None:
         """
-        Frames that found no room are counted, once.
+        Frames that found no room are counted, once: in the ring, or, of those that do not fit into
+        it, in the queue.
+        """
+        for frame in (solicitation(), solicitation(options=b"\x63\xaf" + bytes(1398))):
+            link = self.open()
+            count = SLOTS + 1000
+            for _ in range(count):
+                self.peerSocket.send(frame)
+            received = 0
+            while came := link.receive(64):
+                received += sum(taken == frame for taken, _ in came)
+            dropped = link.drops()
+            self.assertGreater(dropped, 0)
+            self.assertEqual(link.drops(), 0)
+            self.assertEqual(received + dropped, count)
+            self.peerSocket.send(frame)
+            self.assertEqual([taken for taken, _ in link.receive(9)], [frame])
+            link.close()
+
+    def test_manyFramesInOneCall(self) -> None:
+        """
+        What many have to be told goes out with one system call for 64 of them.
         """
         link = self.open()
-        frame = solicitation(options=b"\x63\xaf" + bytes(1398))
-        for _ in range(8000):
-            self.peerSocket.send(frame)
-        dropped = link.drops()
-        self.assertGreater(dropped, 0)
-        self.assertEqual(link.drops(), 0)
-        received = 0
-        while select([link], [], [], 0)[0]:
-            received += link.receive()[0] == frame
-        self.assertEqual(received + dropped, 8000)
+        calls: list[int] = []
+        send = link._batch._send
+
+        def counted(descriptor: int, messages: int, count: int, flags: int) -> int:
+            calls.append(send(descriptor, messages, count, flags))
+            return calls[-1]
+
+        self.patch(link._batch, "_send", counted)
+        self.assertEqual(link.sendAll([self.usual(link)] * 150), [])
+        self.assertEqual(calls, [64, 64, 22])
+
+    def test_sendErrors(self) -> None:
+        """
+        Each frame that cannot be sent has an error, and the others are sent.
+        """
+        link = self.open()
+        usual, long = self.usual(link), self.usual(link) + bytes(1500)
+        (error,) = link.sendAll([usual, long, usual])
+        self.assertEqual(error.errno, errno.EMSGSIZE)
+        self.host.ip("link set eth0 down")
+        errors = link.sendAll([usual] * 70)
+        self.assertEqual([error.errno for error in errors], [errno.ENETDOWN] * 70)
+
+    def usual(self, link: PacketSocket) -> bytes:
+        """
+        A frame of the usual length that nobody reads.
+        """
+        return linkBytes(ROUTER_LAYER) + link.linkLayerAddress + b"\x86\xdd" + bytes(72)
 
     def test_linkGoesDown(self) -> None:
         """
-        A link that goes down is one ENETDOWN in receiving, and an error in sending; when it comes
-        up again the socket works as before.
+        A link that goes down is one ENETDOWN to take, and an error in sending; when it comes up
+        again the socket works as before.
         """
         link = self.open()
         self.host.ip("link set eth0 down")
         select([link], [], [], _SECONDS)
-        error = self.assertRaises(OSError, link.receive)
-        self.assertEqual(error.errno, errno.ENETDOWN)
-        self.assertRaises(BlockingIOError, link.receive)
+        self.assertEqual(link.receive(9), [])
+        error = link.takeError()
+        self.assertEqual(error and error.errno, errno.ENETDOWN)
+        self.assertIsNone(link.takeError())
+        self.assertEqual(select([link], [], [], 0)[0], [])
         error = self.assertRaises(OSError, link.send, solicitation())
         self.assertEqual(error.errno, errno.ENETDOWN)
         self.host.ip("link set eth0 up")
@@ -198,7 +261,7 @@ class PacketSocketTests(LinkTestCase):
         self.assertEqual(self.host.allmulti(), 1)
         self.peerSocket.send(solicitation())
         select([link], [], [], _SECONDS)
-        self.assertEqual(link.receive()[0], solicitation())
+        self.assertEqual([frame for frame, _ in link.receive(9)], [solicitation()])
 
     def test_interfaceIsDeleted(self) -> None:
         """
@@ -206,7 +269,8 @@ class PacketSocketTests(LinkTestCase):
         """
         link = self.open()
         self.host.ip("link del eth0")
-        self.assertRaises(OSError, link.receive)
+        self.assertEqual(link.receive(9), [])
+        self.assertIsNotNone(link.takeError())
         error = self.assertRaises(OSError, link.send, solicitation())
         self.assertIn(error.errno, (errno.ENXIO, errno.ENODEV))
         link.close()

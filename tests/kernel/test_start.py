@@ -350,7 +350,7 @@ class DaemonTests(HostTestCase):
         self.assertIn("port 80 is in use", done.stderr)
         self.assertNotIn("Traceback", done.stderr + done.stdout)
         self.assertIn("port 80 is in use", (self.directory / "log").read_text())
-        self.assertIsNone(self.process())
+        eventually(lambda: self.process() is None, what="the daemon, too, has ended")
         self.assertEqual(self.host.dump(), self.before)
 
     def test_badValue(self) -> None:

@@ -86,6 +86,11 @@ class HostTable:
         table._subPrefixes = self._subPrefixes
         return table
 
+    @property
+    def hasHosts(self) -> bool:
+        """Whether there is any host rule."""
+        return bool(self._exact or self._subPrefixes)
+
     def host(self, address: int) -> Host | None:
         """
         The host rule that covers an address: its own, else the longest sub-prefix's.

@@ -10,19 +10,34 @@ from __future__ import annotations
 from typing import Final
 
 MOST_CLAIMS: Final = 4096
-"""The most addresses that are remembered; of more, the one that was silent longest is forgotten."""
+"""The most addresses that are remembered."""
 
 FORGET_AFTER: Final = 86_400.0
 """Seconds after its last sign of life that an address is forgotten: a day."""
 
+ESTABLISHED_AFTER: Final = 10.0
+"""
+Seconds from the first sign of life to another one that make an address established: a flood of
+invented ones pushes out others of its kind, and not a router that has spoken for longer.
+"""
+
+MOST_ESTABLISHED: Final = 3072
+"""The most established ones."""
+
 
 class Claims:
     """
-    The addresses that others use, each with the time of its last sign of life.
+    The addresses that others use, each with the times of its first and its last sign of life. Of
+    too many the one that was silent longest is forgotten: of those that are new, and only of too
+    many established ones of those.
+
+    @ivar new: by address, the times of the first and the last sign of life, in seconds.
+    @ivar established: by address, the time of the last one.
     """
 
     def __init__(self) -> None:
-        self._lastSeen: dict[int, float] = {}
+        self.new: dict[int, tuple[float, float]] = {}
+        self.established: dict[int, float] = {}
 
     def claim(self, address: int, now: float) -> None:
         """
@@ -30,22 +45,43 @@ class Claims:
 
         @param now: seconds, of any monotonic clock.
         """
-        self._lastSeen.pop(address, None)
-        self._lastSeen[address] = now
-        if len(self._lastSeen) > MOST_CLAIMS:
-            del self._lastSeen[next(iter(self._lastSeen))]
+        if self.established.pop(address, None) is None:
+            first, last = self.new.pop(address, (now, now))
+            if now - last > FORGET_AFTER:
+                first = now
+            if now - first < ESTABLISHED_AFTER:
+                self.new[address] = first, now
+                if len(self.new) > MOST_CLAIMS - MOST_ESTABLISHED:
+                    del self.new[next(iter(self.new))]
+                return
+        self.established[address] = now
+        if len(self.established) > MOST_ESTABLISHED:
+            del self.established[next(iter(self.established))]
 
     def isClaimed(self, address: int, now: float) -> bool:
         """
         Tell whether somebody used an address within the last day.
         """
-        seen = self._lastSeen.get(address)
+        seen = self._lastSeen(address)
         if seen is None:
             return False
         if now - seen > FORGET_AFTER:
-            del self._lastSeen[address]
+            self.established.pop(address, None)
+            self.new.pop(address, None)
             return False
         return True
 
+    def _lastSeen(self, address: int) -> float | None:
+        """
+        When the last sign of life of an address came.
+        """
+        seen = self.established.get(address)
+        if seen is None and address in self.new:
+            seen = self.new[address][1]
+        return seen
+
+    def __contains__(self, address: int) -> bool:
+        return address in self.established or address in self.new
+
     def __len__(self) -> int:
-        return len(self._lastSeen)
+        return len(self.new) + len(self.established)

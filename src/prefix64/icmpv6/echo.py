@@ -23,9 +23,15 @@ class Echo:
     are ours.
     """
 
-    def __init__(self, identity: LinkIdentity, tables: CurrentTable) -> None:
+    def __init__(
+        self, identity: LinkIdentity, tables: CurrentTable, onlyHosts: bool = False
+    ) -> None:
+        """
+        @param onlyHosts: whether only addresses that a host rule covers answer.
+        """
         self._identity = identity
         self._tables = tables
+        self._onlyHosts = onlyHosts
 
     def requested(self, request: EchoRequest, packetType: int) -> Answer:
         """
@@ -46,7 +52,9 @@ class Echo:
             return Verdict.SPECIAL_SOURCE, None
         if source == request.destination:
             return Verdict.SOURCE_IS_TARGET, None
-        address = int.from_bytes(request.destination, "big")
-        if self._tables.table.ownership.of(address) is not Owner.OURS:
+        address, table = int.from_bytes(request.destination, "big"), self._tables.table
+        if table.ownership.of(address) is not Owner.OURS:
             return Verdict.KERNELS_ECHO, None
+        if self._onlyHosts and not table.isListed(address):
+            return Verdict.UNLISTED, None
         return Verdict.ECHOED, encodeEchoReply(self._identity.linkLayerAddress, request)

@@ -55,6 +55,15 @@ class DadPolicy(enum.Enum):
     IGNORE = "ignore"
 
 
+class RespondPolicy(enum.Enum):
+    """
+    Which addresses are answered for: all that are ours, or those that a host rule covers.
+    """
+
+    ALL = "all"
+    HOSTS = "hosts"
+
+
 class AdvertisementSource(enum.Enum):
     """
     The source address of advertisements.
@@ -83,6 +92,12 @@ class NeighborDiscovery:
     addresses are somebody else's.
 
     @ivar claims: those addresses.
+    @ivar conflicts: how many signs there were that another machine uses an address that we answer
+        for.
+    @ivar identity: who we are on the link.
+    @ivar tables: the host table of this moment.
+    @ivar onlyHosts: whether only addresses that a host rule covers are answered for.
+    @ivar fromLinkLocal: whether advertisements come from our link-local address, where we have one.
     """
 
     def __init__(
@@ -92,17 +107,24 @@ class NeighborDiscovery:
         dad: DadPolicy = DadPolicy.AUTO,
         advertisementSource: AdvertisementSource = AdvertisementSource.TARGET,
         conflict: Callable[[int, bytes], None] = lambda address, linkLayerAddress: None,
+        respond: RespondPolicy = RespondPolicy.ALL,
+        yields: bool = False,
     ) -> None:
         """
-        @param conflict: told of each sign that another machine uses an address that has a site of
-            its own: the address, and the machine's link-layer address.
+        @param conflict: told of each sign that another machine uses an address that we answer for:
+            the address, and the machine's link-layer address.
+        @param yields: whether an address that a host rule covers is left to another machine that
+            uses it.
         """
-        self._identity = identity
-        self._tables = tables
+        self.identity = identity
+        self.tables = tables
         self._dad = dad
         self._conflict = conflict
+        self._yields = yields
         self.claims = Claims()
-        self._fromLinkLocal = advertisementSource is AdvertisementSource.LINK_LOCAL
+        self.conflicts = 0
+        self.onlyHosts = respond is RespondPolicy.HOSTS
+        self.fromLinkLocal = advertisementSource is AdvertisementSource.LINK_LOCAL
 
     def solicited(self, solicitation: Solicitation, now: float) -> Answer:
         """
@@ -117,13 +139,15 @@ class NeighborDiscovery:
             return verdict, None
         if solicitation.source != UNSPECIFIED:
             self._isUsed(solicitation.source, solicitation.linkSource, now)
-        table = self._tables.table
+        table = self.tables.table
         address = int.from_bytes(solicitation.target, "big")
         verdict = _NOT_OURS.get(table.ownership.of(address))
         if verdict is not None:
             return verdict, None
         listed = table.isListed(address)
-        if not listed and self.claims.isClaimed(address, now):
+        if self.onlyHosts and not listed:
+            return Verdict.UNLISTED, None
+        if self._isLeftToOthers(address, listed, now):
             return Verdict.CLAIMED, None
         if solicitation.source == UNSPECIFIED:
             return self._probed(solicitation, listed)
@@ -136,26 +160,46 @@ class NeighborDiscovery:
 
         @param now: seconds, of any monotonic clock.
         """
-        if not advertisement.flags & FLAG_OVERRIDE:
-            return Verdict.ADVERTISEMENT, None
-        conflict = self._isUsed(advertisement.target, advertisement.linkSource, now)
+        _, source, target, flags = advertisement
+        conflict = False
+        if source != target:
+            conflict = self._isUsed(source, advertisement.linkSource, now)
+        if flags & FLAG_OVERRIDE:
+            conflict |= self._isUsed(target, advertisement.linkSource, now, advertised=True)
         return Verdict.CONFLICT if conflict else Verdict.ADVERTISEMENT, None
 
-    def _isUsed(self, address: bytes, linkLayerAddress: bytes, now: float) -> bool:
+    def _isUsed(
+        self, address: bytes, linkLayerAddress: bytes, now: float, advertised: bool = False
+    ) -> bool:
         """
-        Note that another machine uses an address.
+        Note that another machine uses an address: it is left to that machine, unless a host rule
+        covers it and we do not yield.
 
-        @return: whether that is a conflict: the address has a site of its own.
+        @param advertised: whether that machine said so; else it only spoke from the address.
+        @return: whether it is a conflict: we answered for the address until now, and the machine
+            advertised it, or a host rule covers it.
         """
         number = int.from_bytes(address, "big")
-        table = self._tables.table
+        table = self.tables.table
         if table.ownership.of(number) is not Owner.OURS:
             return False
-        if table.isListed(number):
+        listed = table.isListed(number)
+        answered = listed or not self.onlyHosts
+        conflict = (
+            (advertised or listed) and answered and not self._isLeftToOthers(number, listed, now)
+        )
+        if self._yields or not listed:
+            self.claims.claim(number, now)
+        if conflict:
+            self.conflicts += 1
             self._conflict(number, linkLayerAddress)
-            return True
-        self.claims.claim(number, now)
-        return False
+        return conflict
+
+    def _isLeftToOthers(self, address: int, listed: bool, now: float) -> bool:
+        """
+        Tell whether another machine uses an address, and has it.
+        """
+        return (self._yields or not listed) and self.claims.isClaimed(address, now)
 
     def _probed(self, solicitation: Solicitation, listed: bool) -> Answer:
         """
@@ -166,7 +210,7 @@ class NeighborDiscovery:
             return verdict, None
         if self._dad is DadPolicy.IGNORE or (self._dad is DadPolicy.AUTO and not listed):
             return Verdict.DAD_IGNORED, None
-        flags = FLAG_OVERRIDE if listed else 0
+        flags = self.flags(listed, solicited=False)
         frame = self._advertisement(solicitation, ALL_NODES_LINK_LAYER, ALL_NODES, flags)
         return Verdict.DEFENDED, frame
 
@@ -176,12 +220,24 @@ class NeighborDiscovery:
         or from the frame if it has none.
         """
         linkDestination = solicitation.linkLayerOption or solicitation.linkSource
-        ours = linkDestination == self._identity.linkLayerAddress
+        ours = linkDestination == self.identity.linkLayerAddress
         if ours or not isStation(linkDestination):
             return Verdict.LINK_LAYER_ADDRESS, None
-        flags = FLAG_SOLICITED | FLAG_OVERRIDE if listed else FLAG_SOLICITED
+        flags = self.flags(listed)
         frame = self._advertisement(solicitation, linkDestination, solicitation.source, flags)
         return Verdict.ADVERTISED, frame
+
+    def commonSource(self) -> bytes | None:
+        """
+        The source of all advertisements, 16 bytes; L{None} if each comes from its target.
+        """
+        return self.identity.linkLocal if self.fromLinkLocal else None
+
+    def flags(self, listed: bool, solicited: bool = True) -> int:
+        """
+        The flags of an advertisement: O for an address that a host rule covers (RFC 4861 7.2.8).
+        """
+        return (FLAG_OVERRIDE if listed else 0) | (FLAG_SOLICITED if solicited else 0)
 
     def _advertisement(
         self, solicitation: Solicitation, linkDestination: bytes, destination: bytes, flags: int
@@ -190,9 +246,9 @@ class NeighborDiscovery:
         Write the advertisement of a solicitation's target.
         """
         target = solicitation.target
-        source = self._identity.linkLocal if self._fromLinkLocal else None
+        source = self.commonSource()
         return encodeAdvertisement(
-            self._identity.linkLayerAddress,
+            self.identity.linkLayerAddress,
             linkDestination,
             source or target,
             destination,

@@ -4,7 +4,7 @@ A line for a frame, in the words of tcpdump.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from prefix64.addressing import formatAddressBytes
 from prefix64.icmpv6.packets import (
@@ -17,7 +17,7 @@ from prefix64.icmpv6.packets import (
     NEIGHBOR_SOLICITATION,
     SHORTEST_FRAME,
 )
-from prefix64.icmpv6.verdicts import Answer, Respond
+from prefix64.icmpv6.verdicts import Respond, RespondAll
 
 
 def describe(frame: bytes) -> str:
@@ -56,7 +56,7 @@ def _message(message: bytes) -> str:
     return f"type {kind}, code {message[1]}"
 
 
-def traced(respond: Respond, writeLine: Callable[[str], None]) -> Respond:
+def traced(respond: Respond, writeLine: Callable[[str], None]) -> RespondAll:
     """
     Wrap a responder, so that each frame and each reply gets a line. Without a trace this is not in
     the way of a frame at all.
@@ -64,13 +64,16 @@ def traced(respond: Respond, writeLine: Callable[[str], None]) -> Respond:
     @param writeLine: takes a line, without its end.
     """
 
-    def respondTraced(frame: bytes, packetType: int, now: float) -> Answer:
-        verdict, reply = respond(frame, packetType, now)
-        if reply is None:
-            writeLine(f"{describe(frame)} [no answer: {verdict.reason}]")
-        else:
-            writeLine(describe(frame))
-            writeLine(describe(reply))
-        return verdict, reply
+    def respondTraced(frames: Iterable[tuple[bytes, int]], now: float) -> list[bytes]:
+        replies = []
+        for frame, packetType in frames:
+            verdict, reply = respond(frame, packetType, now)
+            if reply is None:
+                writeLine(f"{describe(frame)} [no answer: {verdict.reason}]")
+            else:
+                writeLine(describe(frame))
+                writeLine(describe(reply))
+                replies.append(reply)
+        return replies
 
     return respondTraced

@@ -5,7 +5,7 @@ What became of a frame: answered, or dropped, and by which rule.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 
 class Verdict(enum.IntEnum):
@@ -57,6 +57,10 @@ class Verdict(enum.IntEnum):
     OWN_ADDRESS = enum.auto()
     NEIGHBOR = enum.auto()
     CLAIMED = enum.auto()
+    UNLISTED = enum.auto()
+    # over a limit
+    RATE = enum.auto()
+    SOURCE_RATE = enum.auto()
     # what others advertise
     ADVERTISEMENT = enum.auto()
     CONFLICT = enum.auto()
@@ -110,8 +114,11 @@ _REASONS = {
     Verdict.OWN_ADDRESS: "target is the host's own: the kernel answers",
     Verdict.NEIGHBOR: "target is another machine",
     Verdict.CLAIMED: "target is used by another machine on the link",
+    Verdict.UNLISTED: "no host rule covers the target",
+    Verdict.RATE: "over the limit of answers a second in all",
+    Verdict.SOURCE_RATE: "over the limit of answers a second to this link-layer address",
     Verdict.ADVERTISEMENT: "somebody's advertisement",
-    Verdict.CONFLICT: "another machine uses an address that has a site of its own",
+    Verdict.CONFLICT: "another machine advertises an address that is ours",
 }
 
 Answer = tuple[Verdict, bytes | None]
@@ -119,3 +126,6 @@ Answer = tuple[Verdict, bytes | None]
 
 Respond = Callable[[bytes, int, float], Answer]
 """Given a frame, its packet type and the time in seconds: the answer."""
+
+RespondAll = Callable[[Iterable[tuple[bytes, int]], float], list[bytes]]
+"""Given frames with their packet types, and the time in seconds: the frames to send back."""

@@ -4,7 +4,6 @@ The packet socket as a citizen of the reactor: frames are drained and answered i
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from errno import errorcode
 from typing import Any
@@ -14,7 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from prefix64.icmpv6.verdicts import Respond
+from prefix64.icmpv6.verdicts import RespondAll
 from prefix64.link.packet_socket import ILinkSocket
 
 MOST_FRAMES = 256
@@ -22,6 +21,9 @@ MOST_FRAMES = 256
 
 MOST_SECONDS = 0.002
 """How long frames are answered before the reactor has its turn."""
+
+AT_ONCE = 64
+"""How many frames are answered before the clock is looked at, and their replies sent together."""
 
 _log = Logger("prefix64.link")
 
@@ -35,10 +37,9 @@ class PacketPort:
         interface that is down is no reason to stop.
     """
 
-    def __init__(self, reactor: Any, link: ILinkSocket, respond: Respond) -> None:
+    def __init__(self, reactor: Any, link: ILinkSocket, respond: RespondAll) -> None:
         """
-        @param respond: given a frame, its packet type and the time in seconds, a verdict and the
-            reply or L{None}.
+        @param respond: given frames with their packet types, and the time in seconds: the replies.
         """
         self._reactor = reactor
         self._link = link
@@ -85,51 +86,44 @@ class PacketPort:
         Answer what has come, up to L{MOST_FRAMES} frames or for L{MOST_SECONDS}. What is left makes
         the descriptor readable again.
         """
-        seconds, receive, respond = self._reactor.seconds, self._link.receive, self._respond
-        now = seconds()
+        now = self._reactor.seconds()
         deadline = now + MOST_SECONDS
-        replies = []
-        try:
-            for _ in range(MOST_FRAMES):
-                frame, packetType = receive()
-                reply = respond(frame, packetType, now)[1]
-                if reply is not None:
-                    replies.append(reply)
-                now = seconds()
-                if now > deadline:
-                    break
-        except BlockingIOError:
-            pass
-        except OSError as error:
-            self._interfaceFailed(error)
-        self._write(replies)
+        for turn in range(MOST_FRAMES // AT_ONCE):
+            frames = self._link.receive(AT_ONCE)
+            if not frames:
+                if turn == 0:
+                    self._interfaceFailed()
+                return
+            self._answer(frames, now)
+            now = self._reactor.seconds()
+            if now > deadline:
+                return
 
-    def _write(self, replies: list[bytes]) -> None:
+    def _answer(self, frames: list[tuple[bytes, int]], now: float) -> None:
         """
-        Send a batch of replies.
+        Have frames answered, and send the replies.
         """
-        send = self._link.send
-        for reply in replies:
-            try:
-                send(reply)
-            except OSError as error:
+        replies = self._respond(frames, now)
+        if replies:
+            for error in self._link.sendAll(replies):
                 self.sendErrors[errorcode.get(error.errno or 0, "unknown")] += 1
 
-    def _interfaceFailed(self, error: OSError) -> None:
+    def _interfaceFailed(self) -> None:
         """
-        Go on after an error of the interface, which the read has cleared. Some event loops stop
-        polling a descriptor that had one: it is taken out and put in again.
+        Go on after an error of the interface, which is the reason of a wake-up without a frame.
+        Some event loops stop polling a descriptor that had one: it is taken out and put in again.
         """
-        _log.info("the interface reports: {why}", why=error.strerror)
-        self._reactor.removeReader(self)
-        self._reactor.addReader(self)
+        error = self._link.takeError()
+        if error is not None and self._open:
+            _log.info("the interface reports: {why}", why=error.strerror)
+            self._reactor.removeReader(self)
+            self._reactor.addReader(self)
 
     def connectionLost(self, reason: Failure) -> None:
         """
         The reactor took the descriptor out: because it stops, or because an error was pending
-        (epoll calls this for a link that went down). In that case clear the error and go on.
+        (epoll calls this for a link that went down). In that case take the error and go on.
         """
         if self._open and self._reactor.running:
-            with contextlib.suppress(OSError):
-                self._link.receive()
+            self._link.takeError()
             self._reactor.addReader(self)

@@ -5,29 +5,39 @@ L{prefix64.testing.MemoryLink} implements too.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
+import errno
 import os
 import socket
 import struct
+from collections.abc import Sequence
+from mmap import mmap
 
 from zope.interface import Attribute, Interface, implementer
 
 from prefix64.errors import InterfaceError, PrivilegeError
+from prefix64.link.receive_ring import SLOT, SLOTS, VERSION, ReceiveRing, ringRequest
+from prefix64.link.send_batch import SendBatch
 
 ETHERNET = 1
 """The hardware type of Ethernet, ARPHRD_ETHER."""
 
 RECEIVE_BUFFER = 4 << 20
-"""Bytes of frames that the kernel keeps for us while we are busy."""
+"""Bytes of frames that did not fit into the ring, which the kernel keeps while we are busy."""
 
 LARGEST_FRAME = 65_550
+
+USUAL_LENGTH = 86
+"""Bytes of an advertisement: what is sent most."""
 
 _ETH_P_IPV6 = 0x86DD
 _SOL_PACKET = 263
 _PACKET_ADD_MEMBERSHIP = 1
 _PACKET_MR_ALLMULTI = 2
+_PACKET_RX_RING = 5
 _PACKET_STATISTICS = 6
+_PACKET_COPY_THRESH = 7
+_PACKET_VERSION = 10
 _SO_ATTACH_FILTER = 26
 _SO_RCVBUFFORCE = 33
 
@@ -44,13 +54,18 @@ class ILinkSocket(Interface):
         The descriptor, to wait on.
         """
 
-    def receive() -> tuple[bytes, int]:
+    def receive(most: int) -> list[tuple[bytes, int]]:
         """
-        Take a frame that has come.
+        Take frames that have come, in order; none, if none has.
 
-        @return: the frame from its link-layer header on, and its packet type.
-        @raise BlockingIOError: none has come.
-        @raise OSError: the interface went down (C{ENETDOWN}).
+        @param most: at most so many.
+        @return: each frame from its link-layer header on, with its packet type.
+        """
+
+    def takeError() -> OSError | None:
+        """
+        Take what the interface has to report, such as C{ENETDOWN} when it went down. As long as it
+        is not taken the descriptor is readable.
         """
 
     def send(frame: bytes) -> None:
@@ -59,6 +74,13 @@ class ILinkSocket(Interface):
 
         @param frame: from its link-layer header on.
         @raise OSError: it was not sent: the queue is full, or the interface is down.
+        """
+
+    def sendAll(frames: Sequence[bytes]) -> list[OSError]:
+        """
+        Send frames. Those of a length that many have may go out before the others.
+
+        @return: the error of each that was not sent.
         """
 
     def drops() -> int:
@@ -70,6 +92,14 @@ class ILinkSocket(Interface):
         """
         Close it. The interface's ALLMULTI goes back to what it was.
         """
+
+
+def _packetSocket() -> socket.socket:
+    """
+    A packet socket that receives nothing yet.
+    """
+    kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+    return socket.socket(socket.AF_PACKET, kind, 0)
 
 
 def attachFilter(to: socket.socket, program: bytes) -> None:
@@ -98,34 +128,31 @@ class PacketSocket:
         @raise PrivilegeError: CAP_NET_RAW is missing.
         @raise InterfaceError: the interface is missing, or is not Ethernet.
         """
+        self._ring: ReceiveRing | None = None
+        self._batch = SendBatch(USUAL_LENGTH)
+        self._error: OSError | None = None
         try:
-            self._socket = socket.socket(
-                socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, 0
-            )
+            self._socket, self._sender = _packetSocket(), _packetSocket()
         except PermissionError:
             raise PrivilegeError(
                 "a packet socket needs CAP_NET_RAW: run it as root (sudo)"
             ) from None
         try:
             self._open(interface, program)
-        except OSError as error:
-            self._socket.close()
+        except (OSError, InterfaceError) as error:
+            self.close()
+            if isinstance(error, InterfaceError):
+                raise
             raise InterfaceError(
                 f"interface {interface!r}: no packet socket: {os.strerror(error.errno or 0)}"
             ) from None
-        except InterfaceError:
-            self._socket.close()
-            raise
 
     def _open(self, interface: str, program: bytes) -> None:
         """
-        Filter, buffer, bind and join, in this order.
+        Filter, share the ring, bind and join, in this order.
         """
         attachFilter(self._socket, program)
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
-        except PermissionError:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        self._share()
         self._socket.bind((interface, _ETH_P_IPV6))
         _, _, _, hardwareType, linkLayerAddress = self._socket.getsockname()
         if hardwareType != ETHERNET:
@@ -133,6 +160,8 @@ class PacketSocket:
                 f"interface {interface!r} is not Ethernet: it has no solicitations"
             )
         self.linkLayerAddress = bytes(linkLayerAddress)
+        # One more to send, that the reactor does not watch: it would be woken by each frame sent.
+        self._sender.bind((interface, 0))
         index = socket.if_nametoindex(interface)
         self._socket.setsockopt(
             _SOL_PACKET,
@@ -140,36 +169,93 @@ class PacketSocket:
             struct.pack("iHH8s", index, _PACKET_MR_ALLMULTI, 0, b""),
         )
 
+    def _share(self) -> None:
+        """
+        Have the kernel share a ring of frames with us.
+        """
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
+        except PermissionError:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        self._socket.setsockopt(_SOL_PACKET, _PACKET_VERSION, VERSION)
+        self._socket.setsockopt(_SOL_PACKET, _PACKET_COPY_THRESH, 1)
+        self._socket.setsockopt(_SOL_PACKET, _PACKET_RX_RING, ringRequest())
+        self._ring = ReceiveRing(mmap(self._socket.fileno(), SLOT * SLOTS), self._whole)
+
     def fileno(self) -> int:
         """
         See L{ILinkSocket.fileno}.
         """
         return self._socket.fileno()
 
-    def receive(self) -> tuple[bytes, int]:
+    def receive(self, most: int) -> list[tuple[bytes, int]]:
         """
         See L{ILinkSocket.receive}.
         """
-        frame, (_, _, packetType, _, _) = self._socket.recvfrom(LARGEST_FRAME)
-        return frame, packetType
+        if self._ring is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return self._ring.take(most)
+
+    def _whole(self) -> bytes | None:
+        """
+        Take a frame that did not fit into the ring. An error of the interface that stands before it
+        is kept.
+        """
+        for _ in range(2):
+            try:
+                return self._socket.recv(LARGEST_FRAME)
+            except OSError as error:
+                if not isinstance(error, BlockingIOError):
+                    self._error = error
+        return None
+
+    def takeError(self) -> OSError | None:
+        """
+        See L{ILinkSocket.takeError}.
+        """
+        kept, self._error = self._error, None
+        number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        return OSError(number, os.strerror(number)) if number else kept
 
     def send(self, frame: bytes) -> None:
         """
         See L{ILinkSocket.send}.
         """
-        self._socket.send(frame)
+        self._sender.send(frame)
+
+    def sendAll(self, frames: Sequence[bytes]) -> list[OSError]:
+        """
+        See L{ILinkSocket.sendAll}.
+        """
+        if len(frames) > 1:
+            usual = [frame for frame in frames if len(frame) == USUAL_LENGTH]
+            errors = self._batch.send(self._sender.fileno(), usual)
+            frames = [frame for frame in frames if len(frame) != USUAL_LENGTH]
+        else:
+            errors = []
+        for frame in frames:
+            try:
+                self._sender.send(frame)
+            except OSError as error:
+                errors.append(error)
+        return errors
 
     def drops(self) -> int:
         """
         See L{ILinkSocket.drops}.
         """
-        with contextlib.suppress(OSError):
-            statistics = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
-            return int(struct.unpack("II", statistics)[1])
-        return 0
+        if self._ring is None:
+            return 0
+        cut, self._ring.cut = self._ring.cut, 0
+        statistics = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
+        return cut + int(struct.unpack("II", statistics)[1])
 
     def close(self) -> None:
         """
         See L{ILinkSocket.close}.
         """
-        self._socket.close()
+        if self._ring is not None:
+            self._ring.close()
+            self._ring = None
+        for one in (self._socket, self._sender):
+            one.close()

@@ -4,6 +4,7 @@ ICMPv6 as services: the guard that leaves echo to us, and the protocol behind it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,10 +16,16 @@ from prefix64.edges import Edges
 from prefix64.errors import GuardError, InterfaceError
 from prefix64.hosts.table import CurrentTable
 from prefix64.icmpv6.echo import Echo
-from prefix64.icmpv6.neighbor import AdvertisementSource, LinkIdentity, NeighborDiscovery
+from prefix64.icmpv6.limits import Limits
+from prefix64.icmpv6.neighbor import (
+    AdvertisementSource,
+    LinkIdentity,
+    NeighborDiscovery,
+    RespondPolicy,
+)
 from prefix64.icmpv6.responder import Responder
 from prefix64.icmpv6.trace import traced
-from prefix64.icmpv6.verdicts import Respond
+from prefix64.icmpv6.verdicts import RespondAll
 from prefix64.link.packet_port import PacketPort
 from prefix64.link.packet_socket import ETHERNET
 from prefix64.link.socket_filter import icmpv6Filter
@@ -28,6 +35,9 @@ from prefix64.settings import EchoMode, Settings
 
 MOST_CONFLICTS = 1024
 """The most addresses of which it is said that another machine uses them."""
+
+_KEPT = ", which has a site of its own: it is answered for all the same (--yield would not)"
+_LEFT = ": it is left to that machine, for a day after its last sign of life"
 
 _log = Logger("prefix64.icmpv6")
 _traceLog = Logger("prefix64.trace")
@@ -140,6 +150,8 @@ class Icmpv6Service(Service):
         self._port: PacketPort | None = None
         self._index: int | None = None
         self._conflicts: set[int] = set()
+        self._sendErrors: Counter[str] = Counter()
+        self._drops = 0
         self.responder: Responder | None = None
         routing.whenChanged(self._changed)
 
@@ -169,9 +181,13 @@ class Icmpv6Service(Service):
             self._settings.dad,
             self._settings.advertisementSource,
             self._conflict,
+            self._settings.respond,
+            self._settings.yields,
         )
-        echo = Echo(self._identity, self._tables) if self._answersEcho else None
-        self.responder = Responder(self._identity, neighbor, echo)
+        onlyHosts = self._settings.respond is RespondPolicy.HOSTS
+        echo = Echo(self._identity, self._tables, onlyHosts) if self._answersEcho else None
+        limits = Limits(self._settings.rate, self._settings.sourceRate)
+        self.responder = Responder(self._identity, neighbor, echo, limits if limits.any else None)
         self._open()
 
     def startService(self) -> None:
@@ -187,20 +203,24 @@ class Icmpv6Service(Service):
         Stop answering, and say what became of the frames.
         """
         super().stopService()
-        if self._port is not None and self.responder is not None:
-            _log.info(
-                "frames: {counts}; replies not sent: {errors}; lost in a full queue: {drops}",
-                counts=countsInWords(self.responder.counters()),
-                errors=countsInWords(self._port.sendErrors),
-                drops=self._port.drops(),
-            )
         self._close()
+        if self.responder is not None:
+            _log.info(
+                "frames: {counts}; replies not sent: {errors}; lost in a full queue: {drops}; "
+                "signs of a conflict: {conflicts}",
+                counts=countsInWords(self.responder.counters()),
+                errors=countsInWords(self._sendErrors),
+                drops=self._drops,
+                conflicts=self.responder.neighbor.conflicts,
+            )
 
     def _close(self) -> None:
         """
-        Close the packet socket, if it is open.
+        Close the packet socket, if it is open, and keep its counters.
         """
         if self._port is not None:
+            self._drops += self._port.drops()
+            self._sendErrors.update(self._port.sendErrors)
             self._port.stopReading()
             self._port = None
 
@@ -219,9 +239,11 @@ class Icmpv6Service(Service):
         Open the packet socket on the interface that there is now.
         """
         assert self.responder is not None
-        respond: Respond = self.responder.frameReceived
+        respond: RespondAll = self.responder.framesReceived
         if self._settings.trace:
-            respond = traced(respond, lambda line: _traceLog.info("{line}", line=line))
+            respond = traced(
+                self.responder.frameReceived, lambda line: _traceLog.info("{line}", line=line)
+            )
         program = icmpv6Filter(self._settings.prefixes, self._answersEcho)
         link = self._edges.link(self._settings.interface, program)
         self._port = PacketPort(self._reactor, link, respond)
@@ -241,13 +263,18 @@ class Icmpv6Service(Service):
         """
         Say once of each address that another machine uses it; of a bounded number of them.
         """
-        if address not in self._conflicts and len(self._conflicts) < MOST_CONFLICTS:
-            self._conflicts.add(address)
-            _log.warn(
-                "{address} has a site of its own, but {machine} uses it too",
-                address=formatAddress(address),
-                machine=linkLayerAddress.hex(":"),
-            )
+        if address in self._conflicts or len(self._conflicts) >= MOST_CONFLICTS:
+            return
+        self._conflicts.add(address)
+        kept = self._tables.table.isListed(address) and not self._settings.yields
+        _log.warn(
+            "conflict: {machine} uses {address} too{what}",
+            machine=linkLayerAddress.hex(":"),
+            address=formatAddress(address),
+            what=_KEPT if kept else _LEFT,
+        )
+        if len(self._conflicts) == MOST_CONFLICTS:
+            _log.warn("of further conflicts nothing is said; they are counted")
 
     def _interfaceIsGone(self) -> None:
         """
