@@ -1,0 +1,3 @@
+"""
+Coverage-guided fuzzing, for as long as one likes: C{make fuzz FUZZ_SECONDS=3600}.
+"""
