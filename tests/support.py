@@ -14,7 +14,9 @@ APT_PACKAGES = {
     "curl": "curl",
     "ip": "iproute2",
     "ndisc6": "ndisc6",
+    "ndppd": "ndppd",
     "nft": "nftables",
+    "npd6": "npd6",
     "ping": "iputils-ping",
     "tcpdump": "tcpdump",
 }

@@ -28,9 +28,24 @@ CORE = (
     "routing.plan",
 )
 EDGE = ("link", "routing", "web", "hosts.directory", "instance_lock", "privileges")
-ASSEMBLY = ("services", "tap", "option_values", "cli", "lab", "edges", "settings")
-TOP = ("tap", "cli", "lab")
-"""What nobody imports; but C{cli} has C{lab} as a command."""
+ASSEMBLY = ("services", "tap", "option_values", "cli", "lab", "probe", "edges", "settings")
+TOP = ("tap", "cli", "lab", "probe")
+"""What nobody imports; but C{cli} has C{lab} and C{probe} as commands."""
+
+COMMANDS = ("lab", "probe")
+JUDGING = tuple(
+    f"probe.{name}"
+    for name in (
+        "reading",
+        "questions",
+        "findings",
+        "advertisements",
+        "echoes",
+        "judging",
+        "report",
+    )
+)
+"""The part of the probe that knows no socket and no clock."""
 
 PURE = {
     "__future__",
@@ -278,14 +293,35 @@ class LayerTests(SourceCase):
 
     def test_nobodyImportsTheTop(self) -> None:
         """
-        The options, the command and the laboratory: only the command has the laboratory.
+        The options, the command, the laboratory and the probe: only the command has the last two.
         """
         self.assertNone(
             [
                 found
                 for found, module in self.ours()
                 if isIn(module, TOP)
-                and not (isIn(module, ("lab",)) and isIn(found.importer, ("cli", "lab")))
+                and not any(
+                    isIn(module, (command,)) and isIn(found.importer, ("cli", command))
+                    for command in COMMANDS
+                )
+            ]
+        )
+
+    def test_theProbeJudgesWithoutSocketOrClock(self) -> None:
+        """
+        Frames go in, and findings come out.
+        """
+        for part in JUDGING:
+            self.assertIn(f"prefix64.{part}", self.sources)
+        ours = {(found, module) for found, module in self.ours() if isIn(found.importer, JUDGING)}
+        self.assertNone([found for found, module in ours if not isIn(module, (*CORE, *JUDGING))])
+        self.assertNone(
+            [
+                found
+                for found in self.imports
+                if isIn(found.importer, JUDGING)
+                and found.module.partition(".")[0] != "prefix64"
+                and found.module not in PURE
             ]
         )
 

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from prefix64.addressing import Prefix, parsePrefix
 from prefix64.link.packet_socket import attachFilter
-from prefix64.link.socket_filter import icmpv6Filter
+from prefix64.link.socket_filter import answersFilter, icmpv6Filter
 from tests import frames
 from tests.frames import (
     PREFIX,
@@ -36,6 +36,7 @@ from tests.frames import (
 repeatable = settings(max_examples=200, deadline=None, derandomize=True)
 
 OUTSIDE = "2001:db8:0:65::57:cafe"
+OTHER = "2001:db8:0:64::57:caff"
 MOST_INSTRUCTIONS = 4_096
 """BPF_MAXINSNS: the longest classic program that a kernel takes."""
 
@@ -45,10 +46,15 @@ class Filter:
     A program at work.
     """
 
-    def __init__(self, prefixes: Iterable[Prefix], echo: bool = True) -> None:
+    def __init__(
+        self, prefixes: Iterable[Prefix], echo: bool = True, program: bytes | None = None
+    ) -> None:
+        """
+        @param program: L{None} for that of the responder.
+        """
         self._sender, self._receiver = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._receiver.setblocking(False)
-        self.program = icmpv6Filter(prefixes, echo)
+        self.program = icmpv6Filter(prefixes, echo) if program is None else program
         attachFilter(self._receiver, self.program)
 
     def close(self) -> None:
@@ -387,3 +393,53 @@ class PrefixTests(FilterTestCase):
                 for jump in jumps if operation & 0x07 == 0x05 else []:
                     self.assertLess(position + 1 + jump, len(program))
             self.assertEqual(program[-1][0], 0x06)
+
+
+class AnswersFilterTests(SynchronousTestCase):
+    """
+    The filter of somebody who asks.
+    """
+
+    def setUp(self) -> None:
+        addresses = [parsePrefix(address).network for address in (ROUTER, OUTSIDE)]
+        self.filter = Filter([], program=answersFilter(addresses, parsePrefix(TARGET).network))
+        self.addCleanup(self.filter.close)
+
+    def test_discoveryAboutUsOrTheTargetPasses(self) -> None:
+        """
+        To whomever it goes.
+        """
+        for address in (ROUTER, OUTSIDE, TARGET):
+            for frame in (
+                solicitation(address, source="fe80::1"),
+                probe(address),
+                frames.advertisement(address, source=TARGET),
+            ):
+                self.assertTrue(self.filter.passes(frame))
+
+    def test_whatComesToUsPasses(self) -> None:
+        """
+        ICMPv6 of each type, and what is behind extension headers, to one of our addresses.
+        """
+        for address in (ROUTER, OUTSIDE):
+            self.assertTrue(self.filter.passes(echoRequest(address, TARGET)))
+            short = frames.frame(scapy().Raw(bytes((136, 0, 0))), TARGET, address, nh=frames.ICMPV6)
+            self.assertTrue(self.filter.passes(short))
+            for headers in (fragmentHeader(), hopByHop(), destinationOptions(), routing()):
+                self.assertTrue(self.filter.passes(echoRequest(address, TARGET, headers=headers)))
+
+    def test_theRestIsDropped(self) -> None:
+        """
+        Other protocols, and ICMPv6 to others.
+        """
+        for frame in (
+            frames.tcp(ROUTER, TARGET),
+            solicitation(OTHER),
+            frames.advertisement(OTHER, source=TARGET),
+            echoRequest(),
+            echoRequest(headers=hopByHop()),
+            mldReport(),
+            b"",
+            solicitation()[:40],
+        ):
+            self.assertFalse(self.filter.passes(frame), frame.hex())

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from prefix64 import __version__
 from prefix64.errors import Prefix64Error
 from prefix64.lab.command import addLabCommand
+from prefix64.probe.command import addProbeCommand
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"prefix64 {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     addLabCommand(commands)
+    addProbeCommand(commands)
     return top
 
 

@@ -69,6 +69,12 @@ class LabError(Prefix64Error):
     """
 
 
+class ProbeError(Prefix64Error):
+    """
+    An address cannot be probed from here.
+    """
+
+
 class StateError(Prefix64Error):
     """
     The state directory cannot be made, or cannot be written to.

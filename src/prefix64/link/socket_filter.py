@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from prefix64.addressing import Prefix
+from prefix64.addressing import ADDRESS_BITS, Prefix
 from prefix64.icmpv6.packets import (
     DESTINATION_OPTIONS,
     ECHO_REQUEST,
@@ -43,6 +43,7 @@ _RETURN = 0x06
 
 _NEXT_HEADER = 20
 _DESTINATION = 38
+_TARGET = ICMPV6_START + 8
 _FRAGMENT_OFFSET = ICMPV6_START + 2
 _WHOLE = 0x40000
 _DROP: Instruction = (_RETURN, 0, 0, 0)
@@ -72,6 +73,24 @@ def icmpv6Filter(prefixes: Iterable[Prefix], echo: bool) -> bytes:
         for at, instruction in enumerate(program)
     ]
     program += types
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+
+
+def answersFilter(addresses: Iterable[int], target: int) -> bytes:
+    """
+    Make the program of somebody who asks. Of ICMPv6 passes what comes to one of the addresses that
+    are asked from, and what has one of them or the target where solicitations and advertisements
+    have their target address; of what is behind an extension header, what comes to an address.
+
+    @param addresses: the addresses that are asked from.
+    @param target: the address that is asked for.
+    @return: an array of C{struct sock_filter}.
+    """
+    ours = [Prefix(address, ADDRESS_BITS) for address in addresses]
+    toUs = _within(ours, _DESTINATION)
+    about = _within([*ours, Prefix(target, ADDRESS_BITS)], _TARGET)
+    program = [(_LOAD_BYTE, 0, 0, _NEXT_HEADER), *_when([ICMPV6], [*toUs, *about, _DROP])]
+    program += [*_when((*EXTENSIONS, FRAGMENT), [*toUs, _DROP]), _DROP]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
 
@@ -137,22 +156,29 @@ def _destinationIn(prefixes: Iterable[Prefix]) -> list[Instruction]:
     """
     Decide by the destination address: pass if it is in one of the prefixes.
     """
+    return [*_within(prefixes, _DESTINATION), _DROP]
+
+
+def _within(prefixes: Iterable[Prefix], offset: int) -> list[Instruction]:
+    """
+    Pass if the address at an offset is in one of the prefixes, else go on behind this.
+    """
     program: list[Instruction] = []
     for prefix in prefixes:
-        program += _destinationInOne(prefix)
-    return [*program, _DROP]
+        program += _withinOne(prefix, offset)
+    return program
 
 
-def _destinationInOne(prefix: Prefix) -> list[Instruction]:
+def _withinOne(prefix: Prefix, offset: int) -> list[Instruction]:
     """
-    Pass if the destination is in a prefix, else go on behind this.
+    Pass if the address at an offset is in a prefix, else go on behind this.
     """
     words: list[list[Instruction]] = []
     for index in range(0, prefix.length, 32):
         bits = min(32, prefix.length - index)
         mask = (0xFFFFFFFF << (32 - bits)) & 0xFFFFFFFF
         value = prefix.network >> (96 - index) & 0xFFFFFFFF
-        load: list[Instruction] = [(_LOAD_WORD, 0, 0, _DESTINATION + index // 8)]
+        load: list[Instruction] = [(_LOAD_WORD, 0, 0, offset + index // 8)]
         narrow: list[Instruction] = [] if bits == 32 else [(_AND, 0, 0, mask)]
         words.append([*load, *narrow, (_JUMP_EQUAL, 0, 0, value)])
     after = 1
