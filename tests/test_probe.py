@@ -809,7 +809,7 @@ class ExchangeTests(SynchronousTestCase):
         """
         One line.
         """
-        for errors in ("sendErrors", "receiveErrors"):
+        for errors in ("sendErrors", "errors"):
             clock = Clock(lambda sent: [])
             getattr(clock.link, errors).append(OSError(100, "x"))
             refusal = self.assertRaises(ProbeError, clock.exchange().ask, question(), self.frames)

@@ -122,12 +122,13 @@ class Exchange:
 
         @return: L{None} if none has come.
         """
-        try:
-            return self._link.receive()[0]
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            raise _failed(error) from None
+        frames = self._link.receive(1)
+        if frames:
+            return frames[0][0]
+        error = self._link.takeError()
+        if error is not None:
+            raise _failed(error)
+        return None
 
 
 def _concerned(frame: bytes, question: Question) -> Packet | None:
