@@ -28,11 +28,23 @@ CORE = (
     "routing.plan",
 )
 EDGE = ("link", "routing", "web", "hosts.directory", "instance_lock", "privileges")
-ASSEMBLY = ("services", "tap", "option_values", "cli", "lab", "probe", "edges", "settings")
-TOP = ("tap", "cli", "lab", "probe")
-"""What nobody imports; but C{cli} has C{lab} and C{probe} as commands."""
+ASSEMBLY = (
+    "services",
+    "tap",
+    "option_values",
+    "cli",
+    "lab",
+    "probe",
+    "doctor",
+    "edges",
+    "settings",
+)
+COMMANDS = ("lab", "probe", "doctor")
+"""Rooms that nobody but C{cli} imports, which has each as a command."""
 
-COMMANDS = ("lab", "probe")
+TOP = ("tap", "cli", *COMMANDS)
+"""What nobody imports."""
+
 JUDGING = tuple(
     f"probe.{name}"
     for name in (
@@ -293,7 +305,7 @@ class LayerTests(SourceCase):
 
     def test_nobodyImportsTheTop(self) -> None:
         """
-        The options, the command, the laboratory and the probe: only the command has the last two.
+        The options and the commands: only the command line has the commands.
         """
         self.assertNone(
             [

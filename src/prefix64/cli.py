@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from prefix64 import __version__
+from prefix64.doctor.command import addDoctorCommand
 from prefix64.errors import Prefix64Error
 from prefix64.lab.command import addLabCommand
 from prefix64.probe.command import addProbeCommand
@@ -26,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     addLabCommand(commands)
     addProbeCommand(commands)
+    addDoctorCommand(commands)
     return top
 
 
