@@ -7,6 +7,7 @@ said.
 from __future__ import annotations
 
 import dataclasses
+import tracemalloc
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from socket import AF_INET6, inet_ntop
@@ -23,6 +24,7 @@ from prefix64.icmpv6.neighbor import (
     LinkIdentity,
     NeighborDiscovery,
 )
+from prefix64.icmpv6.packets import checksumOf
 from prefix64.icmpv6.responder import Responder
 from prefix64.icmpv6.verdicts import Verdict
 from prefix64.ownership import Ownership
@@ -145,6 +147,20 @@ class CaseTestCase(SynchronousTestCase):
         self.assertIs(verdict, Verdict.ADVERTISED)
         assert reply is not None
         self.assertEqual(readAdvertisement(reply), fields)
+        self.assertInABatch(world, frame, packetType, verdict, reply)
+
+    def assertInABatch(
+        self, world: World, frame: bytes, packetType: int, verdict: Verdict, reply: bytes | None
+    ) -> None:
+        """
+        In a batch, where the fast path has the first word, a frame has the same reply, and its
+        verdict is counted.
+        """
+        before = list(world.responder.counts)
+        replies = world.responder.framesReceived([(frame, packetType)], 0.0)
+        self.assertEqual(replies, [] if reply is None else [reply])
+        self.assertEqual(world.responder.counts[verdict], before[verdict] + 1)
+        world.responder.counts[:] = before
 
     def assertDefended(
         self, world: World, frame: bytes, target: str = TARGET, flags: int = 0x20
@@ -173,6 +189,7 @@ class CaseTestCase(SynchronousTestCase):
         before[verdict] += 1
         self.assertEqual(world.responder.counts, before)
         self.assertFalse(verdict.answered)
+        self.assertInABatch(world, frame, packetType, verdict, None)
 
     def assertOurs(self, world: World, *targets: str) -> None:
         """
@@ -319,6 +336,39 @@ class AnsweredTests(CaseTestCase):
             tagged = frame[:12] + bytes.fromhex(tag) + frame[12:]
             self.assertSilent(world, tagged, Verdict.NOT_IPV6)
 
+    def test_case15_manyTargets(self) -> None:
+        """
+        1,000 targets a second, each another one, get 1,000 answers; after a hundred seconds the
+        memory is what it was after the first.
+        """
+        world = World()
+        template = bytearray(solicitation("2001:db8:0:64:8000::"))
+
+        def second(number: int) -> list[tuple[bytes, int]]:
+            return [(asked(number << 10 | target), GROUP) for target in range(1000)]
+
+        def asked(target: int) -> bytes:
+            frame, last = bytearray(template), target.to_bytes(4, "big")
+            frame[5:6], frame[3:5] = last[3:], last[1:3]
+            frame[51:54], frame[74:78] = last[1:], last
+            frame[56:58] = b"\0\0"
+            frame[56:58] = checksumOf(
+                bytes(frame[22:38]), bytes(frame[38:54]), bytes(frame[54:])
+            ).to_bytes(2, "big")
+            return bytes(frame)
+
+        memory: list[int] = []
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        for number in range(100):
+            replies = world.responder.framesReceived(second(number), float(number))
+            self.assertEqual(len(replies), 1000)
+            self.assertEqual(len(set(replies)), 1000)
+            del replies
+            memory.append(tracemalloc.get_traced_memory()[0])
+        self.assertLess(memory[-1] - memory[5], 65_536)
+        self.assertEqual(world.responder.counters(), {"advertised": 100_000})
+
     def test_case16_twoRouters(self) -> None:
         """
         Two routers that ask for the same T are both answered, each at its own address.
@@ -396,7 +446,7 @@ class AnsweredTests(CaseTestCase):
 
 class DuplicateAddressDetectionTests(CaseTestCase):
     """
-    Cases 20 to 26: probes from the unspecified address (RFC 4862 5.4).
+    Cases 20 to 27: probes from the unspecified address (RFC 4862 5.4).
     """
 
     def worlds(self, **options: object) -> Iterator[World]:
@@ -472,6 +522,21 @@ class DuplicateAddressDetectionTests(CaseTestCase):
         """
         for world in self.worlds(excluded=["2001:db8:0:64::57:cafe"]):
             self.assertSilent(world, probe(), Verdict.EXCLUDED)
+
+    def test_case27_addressAddedWhileRunning(self) -> None:
+        """
+        An address of P that the interface comes to have is the kernel's to answer for from the next
+        frame on: probes and solicitations for it get nothing from us.
+        """
+        world = World(hosts=[TARGET], dad=DadPolicy.DEFEND)
+        self.assertDefended(world, probe())
+        self.assertAdvertised(world, solicitation(), flags=0x60)
+        own = everyAddress([TARGET])
+        ownership = dataclasses.replace(
+            world.ownership(), interfaceAddresses=own, hostAddresses=own
+        )
+        world.tables.ownershipChanged(ownership)
+        self.assertSilentAbout(world, Verdict.OWN_ADDRESS, TARGET)
 
 
 class DroppedTests(CaseTestCase):
@@ -938,6 +1003,16 @@ class AdvertisementTests(CaseTestCase):
                     reply = world.responder.frameReceived(frame, GROUP, 0.0)[1]
                     assert reply is not None
                     yield readAdvertisement(reply)
+
+    def test_case56_solicitedOrNot(self) -> None:
+        """
+        S=1 in the answer to a solicitation, to the group or to T, which makes a neighbour's entry
+        reachable; S=0 in the defence against a probe, which makes it stale (7.2.5).
+        """
+        world = World(dad=DadPolicy.DEFEND)
+        for frame in (solicitation(), solicitation(destination=TARGET)):
+            self.assertAdvertised(world, frame, flags=0x40)
+        self.assertDefended(world, probe(), flags=0x00)
 
     def test_case57_multicastIsUnsolicited(self) -> None:
         """
