@@ -2,15 +2,20 @@
 # make test  the tests; those that need root are skipped without it
 # make lint  style, types, docstrings
 # make docs  the documentation, into docs/_build/html
+# make bench the speed, against ndppd and npd6, in network namespaces: needs root and two cores
+# make soak  the memory under ten million machines that do not exist: needs root
+# make fuzz  the responder, for FUZZ_SECONDS
 
 PYTHON ?= python3
 VENV ?= .venv
 HTTP ?= 80
+FUZZ_SECONDS ?= 600
+FUZZ_CORPUS ?= .fuzz-corpus
 BIN := $(VENV)/bin
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run test lint docs wheel clean
+.PHONY: run test lint docs bench soak fuzz wheel clean
 
 # Each stamp is an installation: the package alone, with the tests, with all tools.
 $(VENV)/.venv:
@@ -46,9 +51,23 @@ lint: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/sphinx-build -W -n -q -b html docs docs/_build/html
 
+bench: $(VENV)/.test
+	$(ROOT) $(BIN)/python -m benchmarks.ndp $(BENCHFLAGS)
+
+soak: $(VENV)/.test
+	$(ROOT) $(BIN)/python -m benchmarks.memory $(SOAKFLAGS)
+
+$(VENV)/.fuzz: $(VENV)/.test
+	$(PIP) install --quiet --editable '.[fuzz]'
+	@touch $@
+
+fuzz: $(VENV)/.fuzz
+	$(BIN)/python -m fuzz.responder $(FUZZ_CORPUS) -max_total_time=$(FUZZ_SECONDS) \
+		-artifact_prefix=$(FUZZ_CORPUS)/
+
 wheel: $(VENV)/.dev
 	rm -rf build dist
 	$(BIN)/python -m build --wheel
 
 clean:
-	rm -rf $(VENV) build dist docs/_build _trial_temp* .hypothesis .mypy_cache .ruff_cache src/*.egg-info
+	rm -rf $(VENV) build dist docs/_build _trial_temp* .hypothesis $(FUZZ_CORPUS) .mypy_cache .ruff_cache src/*.egg-info

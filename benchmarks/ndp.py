@@ -108,19 +108,25 @@ def measure(kind: Kind, rates: Sequence[int], seconds: float) -> dict[int, Measu
     with link() as (router, server):
         responder = Responder(kind, server, RESPONDER_CORE)
         try:
-            eventually(lambda: _answers(router, responder), 20, f"{kind.name} answers")
+            waitUntilAnswering(router, responder)
             return {rate: ask(router, responder, rate, seconds) for rate in rates}
         finally:
             responder.stop()
 
 
-def _answers(router: Namespace, responder: Responder) -> bool:
+def waitUntilAnswering(router: Namespace, responder: Responder) -> None:
     """
-    Tell whether a responder has started to answer.
+    Wait until a responder has started to answer.
+
+    @raise RuntimeError: it ended.
     """
-    if not responder.isRunning():
-        raise RuntimeError(f"it ended: {responder.output()}")
-    return ask(router, None, 100, 0.1).answered > 0
+
+    def isAnswering() -> bool:
+        if not responder.isRunning():
+            raise RuntimeError(f"it ended: {responder.output()}")
+        return ask(router, None, 100, 0.1).answered > 0
+
+    eventually(isAnswering, 20, "the responder answers")
 
 
 def median(rounds: Sequence[Measured], name: str) -> float:

@@ -195,15 +195,16 @@ def pace(descriptor: int, frames: Sequence[bytes], seconds: float, rate: int) ->
     return sent
 
 
-def impersonate(descriptor: int, prefix: Prefix, count: int) -> int:
+def impersonate(descriptor: int, prefix: Prefix, count: int, first: int) -> int:
     """
     Send as many solicitations, each from another machine.
 
+    @param first: see L{spoofed}.
     @return: how many were sent.
     """
     batch, sent = SendBatch(LENGTH), 0
-    for first in range(0, count, MOST):
-        frames = list(spoofed(prefix, min(MOST, count - first), first))
+    for done in range(0, count, MOST):
+        frames = list(spoofed(prefix, min(MOST, count - done), first + done))
         sent += len(frames) - len(batch.send(descriptor, frames))
     return sent
 
@@ -218,6 +219,7 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=0, help="a second; 0: as fast as can be")
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--spoof", type=int, default=0, help="as many, each from another machine")
+    parser.add_argument("--first", type=int, default=0, help="which machine is the first of them")
     given = parser.parse_args()
     frames = pool(given.prefix)
     sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
@@ -227,7 +229,7 @@ def main() -> None:
     sys.stdin.readline()
     start = time.perf_counter()
     if given.spoof:
-        sent = impersonate(sender.fileno(), given.prefix, given.spoof)
+        sent = impersonate(sender.fileno(), given.prefix, given.spoof, given.first)
     elif given.rate:
         sent = pace(sender.fileno(), frames, given.seconds, given.rate)
     else:
