@@ -32,6 +32,7 @@ class DumpTests(SynchronousTestCase):
             kernel.gateways,
             kernel.routed,
             lambda: kernel.neighbors(1),
+            kernel.forwarding,
             kernel.routes,
             kernel.rules,
         ]

@@ -19,7 +19,7 @@ from prefix64 import privileges
 from prefix64.addressing import parsePrefix
 from prefix64.errors import InterfaceError, PrivilegeError
 from prefix64.hosts.model import Host, StaticSite
-from prefix64.icmpv6.neighbor import AdvertisementSource, DadPolicy, RespondPolicy
+from prefix64.icmpv6.neighbor import AdvertisementSource, DadPolicy, RespondPolicy, RouterFlag
 from prefix64.option_values import MOST_PREFIXES, defaultStateDirectory, findLink
 from prefix64.routing.kernel import RoutingKernel
 from prefix64.routing.messages import Link
@@ -160,6 +160,8 @@ class GoodOptionsTests(OptionsCase):
         for source in AdvertisementSource:
             settings = self.parsed("--na-source", source.value)
             self.assertIs(settings.advertisementSource, source)
+        for flag in RouterFlag:
+            self.assertIs(self.parsed("--na-router", flag.value).routerFlag, flag)
 
     def test_whoIsAnsweredForAndHowOften(self) -> None:
         """
@@ -407,6 +409,7 @@ class BadOptionsTests(OptionsCase):
             ("echo", "protocol, kernel, none"),
             ("dad", "auto, defend, ignore"),
             ("na-source", "target, link-local"),
+            ("na-router", "0, auto"),
             ("respond", "all, hosts"),
         ):
             for text in ("yes", "", "PROTOCOL", "a\nb"):

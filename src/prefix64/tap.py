@@ -13,7 +13,7 @@ from twisted.python import usage
 import twisted
 from prefix64 import __version__
 from prefix64.errors import OptionError, Prefix64Error
-from prefix64.icmpv6.neighbor import AdvertisementSource, DadPolicy, RespondPolicy
+from prefix64.icmpv6.neighbor import AdvertisementSource, DadPolicy, RespondPolicy, RouterFlag
 from prefix64.link.packet_socket import ETHERNET
 from prefix64.option_values import (
     absolutePath,
@@ -62,6 +62,12 @@ class Options(usage.Options):
             "(a defence, if it has a site of its own), defend or ignore",
         ],
         ["na-source", None, "target", "the source of advertisements: target or link-local"],
+        [
+            "na-router",
+            None,
+            "0",
+            "the R flag of advertisements: 0, or auto (set while the interface forwards)",
+        ],
         [
             "respond",
             None,
@@ -167,6 +173,7 @@ class Options(usage.Options):
             echo=None if self["echo"] is None else choice("echo", EchoMode, self["echo"]),
             dad=choice("dad", DadPolicy, self["dad"]),
             advertisementSource=choice("na-source", AdvertisementSource, self["na-source"]),
+            routerFlag=choice("na-router", RouterFlag, self["na-router"]),
             respond=choice("respond", RespondPolicy, self["respond"]),
             yields=bool(self["yield"]),
             rate=answersASecond("rate", self["rate"]),

@@ -126,6 +126,7 @@ class MemoryKernel:
     @ivar nextHops: the gateways.
     @ivar interfaceRoutes: the host's unicast routes, and the interfaces that they lead to.
     @ivar knownNeighbors: neighbors, with the interface's index.
+    @ivar forwardingInterfaces: the indices of the interfaces that forward.
     @ivar ourRoutes: routes with our protocol.
     @ivar ourRules: rules with our protocol.
     @ivar foreignDestinations: destinations of routes in our table that are not ours.
@@ -144,6 +145,7 @@ class MemoryKernel:
         self.nextHops: set[int] = set()
         self.interfaceRoutes: set[InterfaceRoute] = set()
         self.knownNeighbors: set[InterfaceAddress] = set()
+        self.forwardingInterfaces: set[int] = set()
         self.ourRoutes: set[Route] = set()
         self.ourRules: set[Rule] = set()
         self.foreignDestinations: set[Prefix] = set()
@@ -186,6 +188,12 @@ class MemoryKernel:
         See L{IRoutingKernel.neighbors}.
         """
         return {n.address for n in self.knownNeighbors if n.interface == interface}
+
+    def forwarding(self) -> set[int]:
+        """
+        See L{IRoutingKernel.forwarding}.
+        """
+        return set(self.forwardingInterfaces)
 
     def routes(self) -> set[Route]:
         """

@@ -49,6 +49,7 @@ BAD_VALUES = {
     "echo": [("loud", "choose one of protocol, kernel, none")],
     "dad": [("never", "choose one of auto, defend, ignore")],
     "na-source": [("eth0", "choose one of target, link-local")],
+    "na-router": [("1", "choose one of 0, auto")],
     "sites": [("missing", "No such file")],
     "access-log": [("missing/log", "directory that exists"), (".", "name a file")],
 }

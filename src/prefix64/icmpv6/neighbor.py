@@ -14,6 +14,7 @@ from prefix64.icmpv6.packets import (
     ALL_NODES,
     ALL_NODES_LINK_LAYER,
     FLAG_OVERRIDE,
+    FLAG_ROUTER,
     FLAG_SOLICITED,
     LOOPBACK,
     SOLICITED_NODE,
@@ -73,6 +74,15 @@ class AdvertisementSource(enum.Enum):
     LINK_LOCAL = "link-local"
 
 
+class RouterFlag(enum.Enum):
+    """
+    The R flag of advertisements: never set, or set while the interface forwards.
+    """
+
+    NEVER = "0"
+    AUTO = "auto"
+
+
 @dataclass
 class LinkIdentity:
     """
@@ -80,10 +90,12 @@ class LinkIdentity:
 
     @ivar linkLayerAddress: 6 bytes.
     @ivar linkLocal: a link-local address of the interface, 16 bytes, or L{None}.
+    @ivar isRouter: whether advertisements say that we are a router.
     """
 
     linkLayerAddress: bytes
     linkLocal: bytes | None = None
+    isRouter: bool = False
 
 
 class NeighborDiscovery:
@@ -235,9 +247,14 @@ class NeighborDiscovery:
 
     def flags(self, listed: bool, solicited: bool = True) -> int:
         """
-        The flags of an advertisement: O for an address that a host rule covers (RFC 4861 7.2.8).
+        The flags of an advertisement: R for a router (RFC 4861 4.4), O for an address that a host
+        rule covers (7.2.8).
         """
-        return (FLAG_OVERRIDE if listed else 0) | (FLAG_SOLICITED if solicited else 0)
+        return (
+            (FLAG_ROUTER if self.identity.isRouter else 0)
+            | (FLAG_SOLICITED if solicited else 0)
+            | (FLAG_OVERRIDE if listed else 0)
+        )
 
     def _advertisement(
         self, solicitation: Solicitation, linkDestination: bytes, destination: bytes, flags: int

@@ -25,6 +25,7 @@ from prefix64.routing.messages import (
     readRouted,
     readRule,
 )
+from prefix64.routing.netconf import readForwarding
 
 MOST_GATEWAYS = 256
 MOST_ROUTED = 1024
@@ -77,6 +78,7 @@ class HostState:
         self._gateways: set[int] = set()
         self._routed: set[InterfaceRoute] = set()
         self._neighbors: set[int] = set()
+        self._forwarding: set[int] = set()
 
     def refresh(self) -> None:
         """
@@ -87,6 +89,7 @@ class HostState:
         self.stale = False
         self.link = self._kernel.link(self._interface)
         self._addresses = self._kernel.addresses()
+        self._forwarding = self._kernel.forwarding()
         for gateway in sorted(self._kernel.gateways()):
             self._addGateway(gateway)
         self._routed.clear()
@@ -128,11 +131,19 @@ class HostState:
         ]
         return min(candidates, default=None)
 
+    @property
+    def forwards(self) -> bool:
+        """
+        Whether the served interface forwards IPv6. It is as old as the last L{refresh} where the
+        events of it are not followed.
+        """
+        return self.link is not None and self.link.index in self._forwarding
+
     def messageReceived(self, message: Any) -> None:
         """
         Take an event in.
 
-        @param message: an rtnetlink message of a link, address, route, rule or neighbor.
+        @param message: an rtnetlink message of a link, address, route, rule, neighbor or switch.
         """
         if message["family"] not in (socket.AF_UNSPEC, socket.AF_INET6):
             return  # a bridge speaks of its ports in messages of its own
@@ -196,6 +207,19 @@ class HostState:
         if neighbor is not None and neighbor.interface == index:
             self._neighbors.discard(neighbor.address)
 
+    def _switched(self, message: Any) -> None:
+        """
+        Take in whether an interface forwards. Of one that is new the kernel says so before it says
+        that there is one, so all of them are remembered.
+        """
+        found = readForwarding(message)
+        if found is not None:
+            index, forwarding = found
+            (self._forwarding.add if forwarding else self._forwarding.discard)(index)
+
+    def _switchIsGone(self, message: Any) -> None:
+        self._forwarding.discard(message.get_attr("NETCONFA_IFINDEX"))
+
     def _addGateway(self, address: int) -> None:
         """
         Remember a gateway that is inside a prefix, as long as there is room.
@@ -238,4 +262,6 @@ class HostState:
         "RTM_DELRULE": _ruleIsGone,
         "RTM_NEWNEIGH": _neighborIsThere,
         "RTM_DELNEIGH": _neighborIsGone,
+        "RTM_NEWNETCONF": _switched,
+        "RTM_DELNETCONF": _switchIsGone,
     }

@@ -31,6 +31,7 @@ from pyroute2.netlink.rtnl import (
     RTM_GETADDR,
     RTM_GETLINK,
     RTM_GETNEIGH,
+    RTM_GETNETCONF,
     RTM_GETROUTE,
     RTM_GETRULE,
     RTM_NEWROUTE,
@@ -39,7 +40,6 @@ from pyroute2.netlink.rtnl import (
 from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 from zope.interface import Interface, implementer
@@ -60,6 +60,7 @@ from prefix64.routing.messages import (
     readRouted,
     readRule,
 )
+from prefix64.routing.netconf import Marshal, netconfmsg, readForwarding
 from prefix64.routing.plan import LOOPBACK, PRIORITY, PROTOCOL, TABLE, Route, RouteKind, Rule
 
 _T = TypeVar("_T")
@@ -108,6 +109,11 @@ class IRoutingKernel(Interface):
         The IPv6 neighbors on an interface that have answered once.
 
         @param interface: the interface's index.
+        """
+
+    def forwarding() -> set[int]:
+        """
+        The indices of the interfaces that forward IPv6.
         """
 
     def routes() -> set[Route]:
@@ -167,7 +173,7 @@ class RoutingKernel:
         for option in (_NETLINK_GET_STRICT_CHK, _NETLINK_EXT_ACK):
             with contextlib.suppress(OSError):
                 self._socket.setsockopt(_SOL_NETLINK, option, 1)
-        self._marshal = MarshalRtnl()
+        self._marshal = Marshal()
         self._sequence = 0
 
     def close(self) -> None:
@@ -221,6 +227,13 @@ class RoutingKernel:
         """
         found = self._dump(RTM_GETNEIGH, ndmsg, readNeighbor)
         return {n.address for n in found if n.known and n.interface == interface}
+
+    def forwarding(self) -> set[int]:
+        """
+        See L{IRoutingKernel.forwarding}.
+        """
+        found = self._dump(RTM_GETNETCONF, netconfmsg, readForwarding)
+        return {index for index, forwarding in found if forwarding}
 
     def routes(self) -> set[Route]:
         """

@@ -10,14 +10,18 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-LINK, NEIGHBOR, ADDRESS, ROUTE, RULE = 1, 3, 9, 11, 19
-"""Multicast groups of rtnetlink: RTNLGRP_LINK, _NEIGH, _IPV6_IFADDR, _IPV6_ROUTE, _IPV6_RULE."""
+from prefix64.routing.netconf import Marshal
+
+LINK, NEIGHBOR, ADDRESS, ROUTE, RULE, NETCONF = 1, 3, 9, 11, 19, 25
+"""
+Multicast groups of rtnetlink: RTNLGRP_LINK, _NEIGH, _IPV6_IFADDR, _IPV6_ROUTE, _IPV6_RULE,
+_IPV6_NETCONF.
+"""
 
 MOST_DATAGRAMS = 64
 """How many datagrams are read before the reactor has its turn."""
@@ -53,7 +57,7 @@ class Monitor:
         self._reactor = reactor
         self._messageReceived = messageReceived
         self._batchEnded = batchEnded
-        self._marshal = MarshalRtnl()
+        self._marshal = Marshal()
         self._open = True
         self._socket = socket.socket(
             socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, 0

@@ -258,6 +258,7 @@ class Icmpv6Service(Service):
         self._identity.linkLayerAddress = link.linkLayerAddress
         linkLocal = self._routing.state.linkLocal()
         self._identity.linkLocal = None if linkLocal is None else linkLocal.to_bytes(16, "big")
+        self._identity.isRouter = self._routing.isRouter
 
     def _conflict(self, address: int, linkLayerAddress: bytes) -> None:
         """

@@ -13,10 +13,11 @@ from twisted.logger import Logger
 from prefix64.edges import Edges
 from prefix64.errors import InterfaceError, Prefix64Error
 from prefix64.hosts.table import CurrentTable
+from prefix64.icmpv6.neighbor import RouterFlag
 from prefix64.routing.host_state import HostState
 from prefix64.routing.kernel import IRoutingKernel
 from prefix64.routing.messages import Link
-from prefix64.routing.monitor import ADDRESS, LINK, NEIGHBOR, ROUTE, RULE
+from prefix64.routing.monitor import ADDRESS, LINK, NEIGHBOR, NETCONF, ROUTE, RULE
 from prefix64.routing.plan import RoutingPlan, plan
 from prefix64.routing.tables import RoutingTables, overlappingRules
 from prefix64.settings import Settings
@@ -52,7 +53,7 @@ class RoutingService(Service):
         self._routing: RoutingTables | None = None
         self._rereadCall: Any = None
         self._listeners: list[Callable[[], None]] = []
-        self._lastLink: Link | None = None
+        self._last: tuple[Link | None, bool] = None, False
         self._refused = ""
 
     def whenChanged(self, listener: Callable[[], None]) -> None:
@@ -66,6 +67,11 @@ class RoutingService(Service):
     def link(self) -> Link | None:
         """The served interface, or L{None} while there is none."""
         return self.state.link
+
+    @property
+    def isRouter(self) -> bool:
+        """Whether advertisements are to say that this host is a router."""
+        return self._settings.routerFlag is RouterFlag.AUTO and self.state.forwards
 
     def privilegedStartService(self) -> None:
         """
@@ -84,14 +90,16 @@ class RoutingService(Service):
             settings.reachableFromHere,
             lambda address: self._tables.table.isListed(address),
         )
-        groups = [LINK, ADDRESS, ROUTE, RULE, *([NEIGHBOR] if settings.reachableFromHere else [])]
+        groups = [LINK, ADDRESS, ROUTE, RULE]
+        groups += [NEIGHBOR] if settings.reachableFromHere else []
+        groups += [NETCONF] if settings.routerFlag is RouterFlag.AUTO else []
         self._monitor = self._edges.monitor(
             self._reactor, groups, self.state.messageReceived, self._eventsCame
         )
         self.state.refresh()
         if self.link is None:
             raise InterfaceError(f"interface {settings.interface!r} does not exist")
-        self._lastLink = self.link
+        self._last = self.link, self.isRouter
         self._tables.ownershipChanged(self.state.ownership())
         with self._edges.turn():
             self._refuseOverlap(kernel)
@@ -185,11 +193,12 @@ class RoutingService(Service):
         @param missing: whether something of ours is not in the kernel.
         """
         ownership = self.state.ownership()
-        same = ownership == self._tables.table.ownership and self.link == self._lastLink
+        now = self.link, self.isRouter
+        same = ownership == self._tables.table.ownership and now == self._last
         if same and not self._refused and not missing:
             return
         if not same:
-            self._lastLink = self.link
+            self._last = now
             self._tables.ownershipChanged(ownership)
         errors = list(filter(None, map(_refusal, [self._updateTables, *self._listeners])))
         if errors:

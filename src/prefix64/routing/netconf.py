@@ -1,0 +1,53 @@
+"""
+The one rtnetlink message that pyroute2 has no class for: what an interface is configured to do.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyroute2.netlink import nlmsg
+from pyroute2.netlink.rtnl import RTM_DELNETCONF, RTM_GETNETCONF, RTM_NEWNETCONF
+from pyroute2.netlink.rtnl.marshal import MarshalRtnl
+
+
+class netconfmsg(nlmsg):
+    """
+    C{struct netconfmsg} of linux/netconf.h: a byte with the family, filled up to four, and
+    attributes.
+    """
+
+    prefix = "NETCONFA_"
+    fields = (("family", "B"), ("__pad", "3x"))
+    nla_map = (
+        ("NETCONFA_UNSPEC", "none"),
+        ("NETCONFA_IFINDEX", "int32"),
+        ("NETCONFA_FORWARDING", "int32"),
+    )
+
+
+class Marshal(MarshalRtnl):
+    """
+    Reads every rtnetlink message, this one too.
+    """
+
+    msg_map = {
+        **MarshalRtnl.msg_map,
+        RTM_NEWNETCONF: netconfmsg,
+        RTM_DELNETCONF: netconfmsg,
+        RTM_GETNETCONF: netconfmsg,
+    }
+
+
+def readForwarding(message: Any) -> tuple[int, bool] | None:
+    """
+    Read whether an interface forwards, from an RTM_NEWNETCONF message.
+
+    @return: the interface's index (negative: all, or those to come), and whether it does; L{None}
+        for a message that says nothing of it.
+    """
+    index = message.get_attr("NETCONFA_IFINDEX")
+    forwarding = message.get_attr("NETCONFA_FORWARDING")
+    if index is None or forwarding is None:
+        return None
+    return index, forwarding != 0
