@@ -31,13 +31,14 @@ from tests.support import skipBecause
 ETHERNET = ("--iface", "eth0", "--prefix", "2001:db8::/64")
 
 
-def memoryLink(name: str) -> Link:
+def memoryLink(name: str, wait: float = 0.0) -> Link:
     """
     Find an interface of a kernel in memory.
     """
     link = MemoryKernel().link(name)
     if link is None:
-        raise InterfaceError(f"--iface {name!r}: there is no such interface")
+        waited = f" (waited {wait})" if wait else ""
+        raise InterfaceError(f"--iface {name!r}: there is no such interface{waited}")
     return link
 
 
@@ -162,6 +163,13 @@ class GoodOptionsTests(OptionsCase):
             self.assertIs(settings.advertisementSource, source)
         for flag in RouterFlag:
             self.assertIs(self.parsed("--na-router", flag.value).routerFlag, flag)
+
+    def test_waitForTheInterface(self) -> None:
+        """
+        From nothing to a day, and parts of a second; the settings are the same then.
+        """
+        for text in ("0", "0.0", "0.25", "30", "86400", "86400.000"):
+            self.assertEqual(self.parsed("--wait", text, *ETHERNET), self.parsed(*ETHERNET))
 
     def test_whoIsAnsweredForAndHowOften(self) -> None:
         """
@@ -415,6 +423,26 @@ class BadOptionsTests(OptionsCase):
             for text in ("yes", "", "PROTOCOL", "a\nb"):
                 arguments = (f"--{option}", text)
                 self.assertRefused(arguments, f"--{option} {text!r}: ", f"one of {words}")
+
+    def test_aWaitThatIsNoNumberOfSeconds(self) -> None:
+        """
+        Nor of any other notation: the line says what is taken.
+        """
+        for text in ("", "-1", "86400.1", "86401", "nan", "inf", "1e3", "30s", "0x10", " 1", "1_0"):
+            self.assertRefused(("--wait", text), f"--wait {text!r}: give seconds from 0 to 86400")
+        for text in ("\u0663", ".5", "5.", "1" * 300, "1." + "1" * 300, "a\nb"):
+            self.assertRefused(("--wait", text), f"--wait {text[:20]!r}: give seconds")
+
+    def test_whatIsWrongIsSaidBeforeTheWait(self) -> None:
+        """
+        Nobody waits for an hour to be told of a mistake in another option; without a wait a missing
+        interface is named first.
+        """
+        wrong = ("--iface", "eth7", "--prefix", "2001:db8::/64", "--dad", "never")
+        self.assertRefused(("--wait", "3600", *wrong), "--dad 'never'")
+        self.assertRefused(("--wait", "0", *wrong), "--iface 'eth7': there is no such interface")
+        right = ("--iface", "eth7", "--prefix", "2001:db8::/64")
+        self.assertRefused(("--wait", "3600", *right), "--iface 'eth7'", "(waited 3600.0)")
 
     def test_aLimitThatIsNone(self) -> None:
         """

@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import enum
 import os
+import re
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from twisted.internet.endpoints import serverFromString
 
 from prefix64.addressing import Prefix, mergePrefixes, parsePrefix, parseServedPrefix
-from prefix64.errors import AddressError, InterfaceError, OptionError
+from prefix64.errors import AddressError, InterfaceError, InterruptedStart, OptionError
 from prefix64.hosts.directory import SitesDirectory, readSites
+from prefix64.routing.arrival import awaitLink, canExist
 from prefix64.routing.kernel import RoutingKernel
 from prefix64.routing.messages import Link
 from prefix64.routing.plan import LOOPBACK
@@ -21,6 +24,9 @@ from prefix64.settings import DEFAULT_PREFIX
 
 MOST_PREFIXES = 64
 """The most prefixes of one instance: the kernel's filter has a test for each."""
+
+LONGEST_WAIT = 86_400.0
+"""The most seconds to wait for an interface: a day."""
 
 MOST_A_SECOND = 1_000_000
 """The highest limit of answers a second: more than can be sent."""
@@ -189,19 +195,40 @@ def defaultStateDirectory() -> str:
     return os.path.join(base, "prefix64")
 
 
-def findLink(name: str) -> Link:
+def waitSeconds(text: str) -> float:
+    """
+    Read how long to wait for an interface.
+
+    @return: seconds, from 0 to L{LONGEST_WAIT}.
+    @raise OptionError: it is no number, or out of range.
+    """
+    decimal = re.fullmatch(r"([0-9]{1,9})(\.[0-9]{1,9})?", text)
+    if decimal is None or float(text) > LONGEST_WAIT:
+        raise OptionError(
+            f"--wait {text[:20]!r}: give seconds from 0 to {LONGEST_WAIT:.0f}, such as 30"
+        )
+    return float(text)
+
+
+def findLink(name: str, wait: float = 0.0) -> Link:
     """
     Find the served interface.
 
+    @param wait: how many seconds to wait for it if it is missing.
     @raise InterfaceError: it is missing, is a port of a bridge or bond, or IPv6 is off on it.
+    @raise InterruptedStart: Ctrl-C came while it was waited for.
     """
     kernel = RoutingKernel()
+    waited = ""
     try:
         link = kernel.link(name)
+        if link is None and wait and canExist(name):
+            waited = f" (waited {_seconds(wait)})"
+            link = _arrived(kernel, name, wait)
         if link is None:
             names = ", ".join(sorted(kernel.linkNames()))
             raise InterfaceError(
-                f"--iface {name!r}: there is no such interface; there are: {names}"
+                f"--iface {name!r}: there is no such interface; there are: {names}{waited}"
             )
     except UnicodeError:
         raise InterfaceError(f"--iface {name!r}: there is no such interface") from None
@@ -221,6 +248,25 @@ def findLink(name: str) -> Link:
     if off:
         raise InterfaceError(f"--iface {name!r}: IPv6 is off there: sysctl -w {switch}=0")
     return link
+
+
+def _arrived(kernel: RoutingKernel, name: str, wait: float) -> Link | None:
+    """
+    Wait for an interface, and say so once. There is no log yet.
+    """
+    line = f"prefix64: waiting up to {_seconds(wait)} for interface {name!r}"
+    print(line, file=sys.stderr, flush=True)
+    try:
+        return awaitLink(lambda: kernel.link(name), wait)
+    except KeyboardInterrupt:
+        raise InterruptedStart(f"Ctrl-C came while waiting for interface {name!r}") from None
+
+
+def _seconds(number: float) -> str:
+    """
+    A number of seconds in words.
+    """
+    return f"{number:g} second{'' if number == 1 else 's'}"
 
 
 def _named(option: str, parse: Callable[[str], Prefix], text: str) -> Prefix:

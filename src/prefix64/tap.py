@@ -4,6 +4,7 @@ The command line of C{twistd prefix64}.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,7 @@ from prefix64.option_values import (
     httpPlaces,
     servedPrefixes,
     sitesIn,
+    waitSeconds,
 )
 from prefix64.privileges import checkPrivileges
 from prefix64.routing.messages import Link
@@ -46,6 +48,7 @@ class Options(usage.Options):
     )
     optParameters = [
         ["iface", "i", LOOPBACK, "the interface that the prefix arrives on"],
+        ["wait", None, "0", "how many seconds to wait for an interface that is missing"],
         ["sites", None, None, "a directory with one for each address or sub-prefix, and 'default'"],
         [
             "echo",
@@ -85,7 +88,7 @@ class Options(usage.Options):
         ["trace", None, "log a line for each packet, in the words of tcpdump"],
     ]
 
-    findLink: Callable[[str], Link] = staticmethod(findLink)
+    findLink: Callable[..., Link] = staticmethod(findLink)
     checkPrivileges = staticmethod(checkPrivileges)
 
     def __init__(self) -> None:
@@ -160,12 +163,13 @@ class Options(usage.Options):
         from twisted.internet import reactor
 
         self._refuseUser()
-        link = self.findLink(self["iface"])
+        wait = waitSeconds(self["wait"])
+        link = None if wait else self.findLink(self["iface"])
         prefixes = servedPrefixes(self["prefixes"], self["iface"])
         excluded = excludedBlocks(self["excluded"], prefixes)
         http = httpPlaces(self["http"] or ["80"], reactor)
         settings = Settings(
-            interface=link.name,
+            interface=self["iface"],
             prefixes=prefixes,
             excluded=excluded,
             http=http,
@@ -184,6 +188,9 @@ class Options(usage.Options):
             accessLog=accessLogPlace(self["access-log"]),
             launch=self._launch(),
         )
+        if link is None:  # waited for when nothing else is wrong
+            link = self.findLink(self["iface"], wait)
+        settings = dataclasses.replace(settings, interface=link.name)
         ethernet = link.hardwareType == ETHERNET
         if settings.echo is EchoMode.PROTOCOL and not ethernet:
             raise OptionError(

@@ -46,6 +46,12 @@ BAD_VALUES = {
         ("eighty", "give a port"),
         ("tcp6:x", "give a port"),
     ],
+    "wait": [
+        ("nan", "seconds from 0 to 86400"),
+        ("inf", "seconds from 0 to 86400"),
+        ("86401", "seconds from 0 to 86400"),
+        ("soon", "seconds from 0 to 86400"),
+    ],
     "echo": [("loud", "choose one of protocol, kernel, none")],
     "dad": [("never", "choose one of auto, defend, ignore")],
     "na-source": [("eth0", "choose one of target, link-local")],

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -104,6 +105,16 @@ class Twistd:
         if self.process.poll() is not None:
             raise AssertionError(f"it ended:\n{self.log()}")
 
+    def cpuSeconds(self, during: float) -> float:
+        """
+        How much of a processor it uses in the next seconds.
+
+        @param during: for how many seconds to look.
+        """
+        before = cpuSecondsOf(self.process.pid)
+        time.sleep(during)
+        return cpuSecondsOf(self.process.pid) - before
+
     def stop(self) -> int:
         """
         Have it end in order, and wait for that. May be called twice.
@@ -139,6 +150,15 @@ class Twistd:
             self.process.kill()
             self.process.wait(_STOP_SECONDS)
             raise AssertionError(f"it did not end:\n{self.log()}") from None
+
+
+def cpuSecondsOf(process: int) -> float:
+    """
+    How long a process has kept a processor busy so far, in its own code and in the kernel.
+    """
+    with open(f"/proc/{process}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def runToEnd(
