@@ -54,7 +54,7 @@ class Message(dict[str, Any]):
 
 
 def linkEvent(event: str = "RTM_NEWLINK", name: str = "eth0", index: int = ETH0) -> Message:
-    fields = {"event": event, "index": index, "ifi_type": 1, "flags": 1}
+    fields = {"event": event, "index": index, "ifi_type": 1, "flags": 0x41}
     return Message(fields, {"IFLA_IFNAME": name, "IFLA_ADDRESS": MAC})
 
 
@@ -379,7 +379,9 @@ class HostStateTests(SynchronousTestCase):
             del event._attributes["IFLA_ADDRESS"]
             event["flags"] = 0
             self.state.messageReceived(event)
-            self.assertEqual(self.state.link, Link("eth0", index, 1, expected, False))
+            self.assertEqual(
+                self.state.link, Link("eth0", index, 1, expected, False, running=False)
+            )
 
     def test_otherInterfacesComeAndGoUnseen(self) -> None:
         """
@@ -558,3 +560,17 @@ class LinkTests(SynchronousTestCase):
             event._attributes["IFLA_LINKINFO"] = Message({}, attrs)
             self.assertEqual(readLink(event).portOf, portOf)
         self.assertEqual(readLink(linkEvent()).portOf, "")
+
+    def test_whetherItCanCarryPackets(self) -> None:
+        """
+        IFF_RUNNING: up, and so is what is at the other end of the cable.
+        """
+        for flags, expected in (
+            (0x00, (False, False)),
+            (0x01, (True, False)),
+            (0x41, (True, True)),
+        ):
+            event = linkEvent()
+            event["flags"] = flags
+            link = readLink(event)
+            self.assertEqual((link.up, link.running), expected)

@@ -39,6 +39,7 @@ from prefix64.services.routing import REREAD_DELAY
 from prefix64.services.signals import ENDING
 from prefix64.settings import EchoMode, Launch, Settings
 from prefix64.testing import (
+    MemoryGroups,
     MemoryGuard,
     MemoryKernel,
     MemoryLink,
@@ -123,6 +124,7 @@ class World(SynchronousTestCase):
         self.kernel = MemoryKernel()
         self.link = MemoryLink()
         self.links: list[MemoryLink] = []
+        self.groups: list[MemoryGroups] = []
         self.programs: list[bytes] = []
         self.guard: MemoryGuard | None = None
         self.guardRefusal: GuardError | PrivilegeError | None = None
@@ -147,6 +149,7 @@ class World(SynchronousTestCase):
             monitor=self.noted("monitor", self.makeMonitor, "stopReading"),
             guard=self.noted("guard", self.makeGuard, "close"),
             link=self.noted("link", self.makeLink, "close"),
+            groups=self.makeGroups,
             listen=self.noted("listen", unlistened),
             isDelivering=self.isDelivering,
         )
@@ -195,6 +198,10 @@ class World(SynchronousTestCase):
         self.links.append(MemoryLink(self.kernel.link(name).linkLayerAddress))
         return self.links[-1]
 
+    def makeGroups(self, name: str) -> MemoryGroups:
+        self.groups.append(MemoryGroups())
+        return self.groups[-1]
+
     def started(self, **changed: Any) -> Prefix64Service:
         service = self.made(**changed)
         service.privilegedStartService()
@@ -227,6 +234,7 @@ class World(SynchronousTestCase):
         self.assertEqual((self.kernel.ourRoutes, self.kernel.ourRules), (set(), set()))
         self.assertEqual(MemoryLock.held, {})
         self.assertTrue(all(link.closed for link in self.links))
+        self.assertTrue(all(groups.closed for groups in self.groups))
         self.assertTrue(self.guard is None or self.guard.interface is None)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
         self.assertEqual(self.reactor.getReaders(), [])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefix64.instance_lock import InstanceLock, holder, oneStartAtATime
+from prefix64.link.groups import GroupSockets, IGroupMembership
 from prefix64.link.packet_socket import ILinkSocket, PacketSocket
 from prefix64.routing.guard import Guard, GuardKind, IGuard
 from prefix64.routing.kernel import IRoutingKernel, RoutingKernel
@@ -30,6 +31,7 @@ class Edges:
     @ivar monitor: see L{Monitor}.
     @ivar guard: keeps the kernel from answering echo.
     @ivar link: given an interface's name and a filter program, its packet socket.
+    @ivar groups: given an interface's name, its multicast groups.
     @ivar listen: given a port, a listening socket.
     @ivar isDelivering: given ports, whether answers are still on their way from them.
     """
@@ -41,5 +43,6 @@ class Edges:
     monitor: Callable[..., Any] = Monitor
     guard: Callable[[GuardKind], IGuard] = Guard
     link: Callable[[str, bytes], ILinkSocket] = PacketSocket
+    groups: Callable[[str], IGroupMembership] = GroupSockets
     listen: Callable[[int], socket.socket] = listenOnEveryAddress
     isDelivering: Callable[[Container[int]], bool] = isDelivering

@@ -14,8 +14,9 @@ from typing import Any
 
 from zope.interface import implementer
 
-from prefix64.addressing import Prefix
+from prefix64.addressing import Prefix, formatAddress
 from prefix64.errors import GuardError, InterfaceError, PrivilegeError, RoutingError
+from prefix64.link.groups import IGroupMembership
 from prefix64.link.packet_socket import ETHERNET, ILinkSocket
 from prefix64.routing.guard import GuardKind, IGuard
 from prefix64.routing.kernel import IRoutingKernel
@@ -114,6 +115,49 @@ class MemoryLink:
         """
         if self.closed:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
+@implementer(IGroupMembership)
+class MemoryGroups:
+    """
+    Multicast groups in memory.
+
+    @ivar joined: the groups, in the order in which they were joined.
+    @ivar room: how many there is room for.
+    @ivar closed: whether it was closed.
+    """
+
+    def __init__(self, room: int = 1 << 16) -> None:
+        self.joined: list[int] = []
+        self.room = room
+        self.closed = False
+
+    def update(self, groups: Iterable[int]) -> None:
+        """
+        See L{IGroupMembership.update}.
+        """
+        if self.closed:
+            raise InterfaceError("the memberships of the interface were closed")
+        wanted = dict.fromkeys(groups)
+        self.joined = [group for group in self.joined if group in wanted]
+        for group in wanted:
+            if group not in self.joined:
+                self._join(group)
+
+    def close(self) -> None:
+        """
+        See L{IGroupMembership.close}.
+        """
+        self.joined, self.closed = [], True
+
+    def _join(self, group: int) -> None:
+        """
+        Join a group, or raise what the kernel has to say.
+        """
+        number = errno.EINVAL if group >> 120 != 0xFF else errno.ENOBUFS
+        if number == errno.EINVAL or len(self.joined) >= self.room:
+            raise InterfaceError(f"{formatAddress(group)}: {os.strerror(number)}")
+        self.joined.append(group)
 
 
 @implementer(IRoutingKernel)

@@ -89,7 +89,7 @@ class Lab:
         """
         Make the link, and give both ends their addresses and routes.
         """
-        makeLink(self.router, self.server)
+        self.link()
         self.router.ip(f"address add {ROUTER_LINK_LOCAL}/64 dev eth0 nodad")
         self.router.ip(f"address add {OUTSIDE}/64 dev eth0 nodad")
         for prefix in (PREFIX, SECOND_PREFIX):
@@ -97,6 +97,12 @@ class Lab:
         if inside:
             self.router.ip(f"address add {INSIDE}/128 dev eth0 nodad")
         self.configureServer(*own)
+
+    def link(self) -> None:
+        """
+        Make the link alone.
+        """
+        makeLink(self.router, self.server)
 
     def configureServer(self, *own: str) -> None:
         """

@@ -8,7 +8,7 @@ many rules there are. A table is immutable; a change makes a new one with the ne
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from prefix64.addressing import ADDRESS_BITS, Prefix
@@ -102,6 +102,11 @@ class HostTable:
                 if found is not None:
                     break
         return found
+
+    @property
+    def singleAddresses(self) -> Collection[int]:
+        """The addresses that have a host rule of their own, in the order of the rules."""
+        return self._exact.keys()
 
     def isListed(self, address: int) -> bool:
         """

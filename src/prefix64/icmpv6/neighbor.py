@@ -5,10 +5,10 @@ Neighbor Discovery: which solicitations are answered, and how (RFC 4861 7.2.3, 7
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from prefix64.hosts.table import CurrentTable
+from prefix64.hosts.table import CurrentTable, HostTable
 from prefix64.icmpv6.claims import Claims
 from prefix64.icmpv6.packets import (
     ALL_NODES,
@@ -180,6 +180,27 @@ class NeighborDiscovery:
             conflict |= self._isUsed(target, advertisement.linkSource, now, advertised=True)
         return Verdict.CONFLICT if conflict else Verdict.ADVERTISEMENT, None
 
+    def unsolicited(self, address: int, now: float) -> bytes | None:
+        """
+        Write an advertisement of a listed host that nobody asked for: to all nodes, S = 0, O = 1
+        (RFC 4861 7.2.6).
+
+        @param now: seconds, of the clock of L{solicited}.
+        @return: a frame; L{None} if the address is not answered for either.
+        """
+        ours = self.tables.table.ownership.of(address) not in _NOT_OURS
+        if not ours or self._isLeftToOthers(address, True, now):
+            return None
+        target = address.to_bytes(16, "big")
+        return encodeAdvertisement(
+            self.identity.linkLayerAddress,
+            ALL_NODES_LINK_LAYER,
+            self.commonSource() or target,
+            ALL_NODES,
+            target,
+            self.flags(listed=True, solicited=False),
+        )
+
     def _isUsed(
         self, address: bytes, linkLayerAddress: bytes, now: float, advertised: bool = False
     ) -> bool:
@@ -272,6 +293,15 @@ class NeighborDiscovery:
             target,
             flags,
         )
+
+
+def listedHosts(table: HostTable) -> Iterator[int]:
+    """
+    The addresses that have a host rule of their own and are answered for on the link, in the order
+    of the rules.
+    """
+    owner = table.ownership.of
+    return (address for address in table.singleAddresses if owner(address) not in _NOT_OURS)
 
 
 def isStation(linkLayerAddress: bytes) -> bool:

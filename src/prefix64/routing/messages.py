@@ -22,6 +22,7 @@ KIND_NUMBERS = {kind: number for number, kind in _KINDS.items()}
 
 FR_ACT_TO_TBL = 1
 _IFF_UP = 1
+_IFF_RUNNING = 0x40
 _CLONED = 0x200  # RTM_F_CLONED: what path MTU discovery learned
 
 _PLAIN_RULE = frozenset(
@@ -46,6 +47,8 @@ class Link:
 
     @ivar hardwareType: ARPHRD_*: 1 is Ethernet, 772 loopback.
     @ivar linkLayerAddress: 6 bytes on Ethernet; empty where there is none.
+    @ivar up: whether an administrator wants it up.
+    @ivar running: whether it can carry packets: it is up, and so is what is at its other end.
     @ivar portOf: what it is a port of, C{bridge} or C{bond}; empty for one that stands by itself.
     """
 
@@ -55,6 +58,7 @@ class Link:
     linkLayerAddress: bytes
     up: bool
     portOf: str = ""
+    running: bool = True
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,7 @@ def readLink(message: Any) -> Link:
         linkLayerAddress=bytes.fromhex(text.replace(":", "")) if text.count(":") == 5 else b"",
         up=bool(message["flags"] & _IFF_UP),
         portOf=kind or "",
+        running=bool(message["flags"] & _IFF_RUNNING),
     )
 
 

@@ -24,12 +24,15 @@ from prefix64.icmpv6.neighbor import (
     RespondPolicy,
 )
 from prefix64.icmpv6.responder import Responder
-from prefix64.icmpv6.trace import traced
+from prefix64.icmpv6.trace import describe, traced
 from prefix64.icmpv6.verdicts import RespondAll
 from prefix64.link.packet_port import PacketPort
-from prefix64.link.packet_socket import ETHERNET
+from prefix64.link.packet_socket import ETHERNET, ILinkSocket
 from prefix64.link.socket_filter import icmpv6Filter
 from prefix64.routing.guard import GuardKind, IGuard
+from prefix64.routing.messages import Link
+from prefix64.services.announcements import Announcements
+from prefix64.services.groups import ListedGroups
 from prefix64.services.routing import RoutingService
 from prefix64.settings import EchoMode, Settings
 
@@ -148,6 +151,9 @@ class Icmpv6Service(Service):
         self._edges = edges
         self._identity = LinkIdentity(b"")
         self._port: PacketPort | None = None
+        self._link: ILinkSocket | None = None
+        self._groups = ListedGroups(settings.interface, tables, edges.groups)
+        self._announcements: Announcements | None = None
         self._index: int | None = None
         self._conflicts: set[int] = set()
         self._sendErrors: Counter[str] = Counter()
@@ -188,6 +194,9 @@ class Icmpv6Service(Service):
         echo = Echo(self._identity, self._tables, onlyHosts) if self._answersEcho else None
         limits = Limits(self._settings.rate, self._settings.sourceRate)
         self.responder = Responder(self._identity, neighbor, echo, limits if limits.any else None)
+        self._announcements = Announcements(
+            self._reactor, self._tables, neighbor, link.linkLayerAddress
+        )
         self._open()
 
     def startService(self) -> None:
@@ -216,8 +225,11 @@ class Icmpv6Service(Service):
 
     def _close(self) -> None:
         """
-        Close the packet socket, if it is open, and keep its counters.
+        Close the packet socket, if it is open, keep its counters, and leave the groups.
         """
+        self._groups.close()
+        if self._announcements is not None:
+            self._announcements.stop()
         if self._port is not None:
             self._drops += self._port.drops()
             self._sendErrors.update(self._port.sendErrors)
@@ -236,7 +248,7 @@ class Icmpv6Service(Service):
 
     def _open(self) -> None:
         """
-        Open the packet socket on the interface that there is now.
+        Open the packet socket on the interface that there is now, and join the groups there.
         """
         assert self.responder is not None
         respond: RespondAll = self.responder.framesReceived
@@ -245,8 +257,9 @@ class Icmpv6Service(Service):
                 self.responder.frameReceived, lambda line: _traceLog.info("{line}", line=line)
             )
         program = icmpv6Filter(self._settings.prefixes, self._answersEcho)
-        link = self._edges.link(self._settings.interface, program)
-        self._port = PacketPort(self._reactor, link, respond)
+        self._link = self._edges.link(self._settings.interface, program)
+        self._port = PacketPort(self._reactor, self._link, respond)
+        self._groups.follow()
 
     def _identify(self) -> None:
         """
@@ -259,6 +272,17 @@ class Icmpv6Service(Service):
         linkLocal = self._routing.state.linkLocal()
         self._identity.linkLocal = None if linkLocal is None else linkLocal.to_bytes(16, "big")
         self._identity.isRouter = self._routing.isRouter
+
+    def _announce(self, frame: bytes) -> None:
+        """
+        Send what nobody asked for.
+
+        @raise OSError: it was not sent.
+        """
+        assert self._link is not None
+        if self._settings.trace:
+            _traceLog.info("{line}", line=describe(frame))
+        self._link.send(frame)
 
     def _conflict(self, address: int, linkLayerAddress: bytes) -> None:
         """
@@ -301,8 +325,18 @@ class Icmpv6Service(Service):
             return
         reborn = link.index != self._index
         self._identify()
-        if not reborn:
-            return
+        if reborn:
+            self._reopen(link)
+        self._groups.follow()
+        if self._announcements is not None and self._link is not None:
+            self._announcements.follow(link, self._announce)
+
+    def _reopen(self, link: Link) -> None:
+        """
+        Open the packet socket on another interface of the same name.
+
+        @raise Prefix64Error: it cannot be opened.
+        """
         self._close()
         self._index = None
         self._open()
