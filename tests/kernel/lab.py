@@ -90,6 +90,12 @@ class Lab:
         Make the link, and give both ends their addresses and routes.
         """
         self.link()
+        self.configure(*own, inside=inside)
+
+    def configure(self, *own: str, inside: bool = False) -> None:
+        """
+        Give both ends their addresses and routes.
+        """
         self.router.ip(f"address add {ROUTER_LINK_LOCAL}/64 dev eth0 nodad")
         self.router.ip(f"address add {OUTSIDE}/64 dev eth0 nodad")
         for prefix in (PREFIX, SECOND_PREFIX):
