@@ -218,6 +218,9 @@ class ServiceTests(test_services.World):
         self.groups[-1].room = 2
         self.events(addressEvent("2001:db8::6"))
         self.assertEqual(len(self.joined()), 2)
+        self.groups[-1].room = 0
+        self.events(linkEvent("RTM_DELLINK"), linkEvent(index=9))
+        self.assertEqual(len(self.lines(LogLevel.warn)), 2)
 
     def test_anInterfaceThatIsGoneAgainIsOneWarning(self) -> None:
         """

@@ -141,6 +141,17 @@ class ServiceTests(test_services.World):
         self.events(switchEvent(0, index=7))
         self.assertFalse(service.icmpv6._identity.isRouter)
 
+    def test_withoutIpv6ItIsNone(self) -> None:
+        """
+        The kernel says that there are no switches any more.
+        """
+        self.kernel.forwardingInterfaces = {ETH0, ETH1}
+        service = self.started(routerFlag=RouterFlag.AUTO)
+        self.events(switchEvent(None, ETH1, "RTM_DELNETCONF"))
+        self.assertTrue(service.icmpv6._identity.isRouter)
+        self.events(switchEvent(None, event="RTM_DELNETCONF"))
+        self.assertFalse(service.icmpv6._identity.isRouter)
+
     def test_afterLostEventsItIsReadAnew(self) -> None:
         """
         As everything else.

@@ -38,7 +38,6 @@ class ListedGroups:
         self._tables = tables
         self._join = join
         self._membership: IGroupMembership | None = None
-        self._generation = 0
         self._refused = ""
         self._saidHowMany = False
 
@@ -47,8 +46,6 @@ class ListedGroups:
         Join and leave, until the groups are those of the table of this moment.
         """
         table = self._tables.table
-        if self._membership is not None and table.generation == self._generation:
-            return
         hosts = list(islice(listedHosts(table), MOST_HOSTS + 1))
         if len(hosts) > MOST_HOSTS:
             self._sayHowMany(len(table.singleAddresses))
@@ -59,7 +56,7 @@ class ListedGroups:
         except InterfaceError as error:
             self._warn(str(error))
         else:
-            self._generation, self._refused = table.generation, ""
+            self._refused = ""
 
     def close(self) -> None:
         """
