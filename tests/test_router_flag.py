@@ -38,6 +38,7 @@ class FlagTests(CaseTestCase):
     def flagByte(self, world: World, frame: bytes) -> int:
         reply = world.responder.frameReceived(frame, GROUP, 0.0)[1]
         assert reply is not None
+        self.assertEqual(world.responder.framesReceived([(frame, GROUP)], 0.0), [reply])
         self.assertEqual(reply[59:62], b"\0\0\0")
         return reply[58]
 

@@ -177,7 +177,7 @@ class AnnouncementTests(KernelTestCase):
         eventually(lambda: bool(self.said()), 10)
         self.assertIn(f"for {MANY} listed hosts (of {MANY})", self.said()[0])
         lab.server.ip(f"link set eth0 address {CHANGED}")
-        count = len(watch.times)
+        count = watch.look()
         eventually(lambda: watch.look() > count, 10)
         self.service.stop()
         self.assertLess(watch.look(), count + MANY)
