@@ -30,7 +30,7 @@ from tests.kernel.namespaces import (
 )
 
 RESPONDER_CORE, ROUTER_CORE = 0, 1
-RATES = (0, 1_000, 10_000)
+RATES = "0,1000,10000"
 """Solicitations a second; 0 is as many as can be sent."""
 
 GOALS = (
@@ -172,9 +172,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="for each rate")
+    parser.add_argument("--rates", default=RATES, help=f"solicitations a second [{RATES}]")
     parser.add_argument("--only", help="names, with commas between them")
     given = parser.parse_args()
     kinds = [k for k in KINDS if not given.only or k.name in given.only.split(",")]
+    rates = [int(rate) for rate in given.rates.split(",")]
     missing = [kind.package for kind in kinds if not kind.isInstalled()]
     if missing:
         parser.error(f"missing: apt-get install {' '.join(missing)}")
@@ -184,7 +186,7 @@ def main() -> None:
     for number in range(given.rounds):
         print(f"round {number + 1} of {given.rounds}", flush=True)
         for kind in kinds:
-            results[kind.name].append(measure(kind, RATES, given.seconds))
+            results[kind.name].append(measure(kind, rates, given.seconds))
     kernel = subprocess.run(["uname", "-r"], capture_output=True, text=True, check=True).stdout
     print(f"\nLinux {kernel.strip()}; ", end="")
     print(", ".join(f"{kind.name} {kind.version()}" for kind in kinds))

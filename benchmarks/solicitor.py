@@ -155,7 +155,7 @@ def wrong(frames: Sequence[bytes]) -> int:
         del again[ICMPv6ND_NA].cksum
         return bool(
             packet[IPv6].hlim == 255
-            and packet[IPv6].dst == socket.inet_ntop(socket.AF_INET6, SOURCE)
+            and not packet[IPv6].dst.startswith("ff")
             and packet[ICMPv6ND_NA].S == 1
             and packet[ICMPv6NDOptDstLLAddr].lladdr == packet.src
             and bytes(again) == bytes(packet[IPv6])

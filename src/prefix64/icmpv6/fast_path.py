@@ -17,7 +17,6 @@ which gives the very same answer to every frame that is answered here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from prefix64.addressing import ADDRESS_BITS, RESERVED_ANYCAST_BITS, Prefix
@@ -83,9 +82,8 @@ class FastPath:
 
         @param now: seconds, of any monotonic clock.
         """
-        neighbor = self._neighbor
-        changed = self._table is not neighbor.tables.table or self._identity != neighbor.identity
-        if changed or now - self._made > FRESH:
+        current = self._neighbor.tables.table, self._neighbor.identity.key
+        if current != self._current or now - self._made > FRESH:
             self._make(now)
         return self._answer
 
@@ -93,8 +91,7 @@ class FastPath:
         """
         Make the function.
         """
-        self._table = self._neighbor.tables.table
-        self._identity = replace(self._neighbor.identity)
+        self._current = self._neighbor.tables.table, self._neighbor.identity.key
         self._made = now
         self._answer = _answerOf(self._neighbor)
 

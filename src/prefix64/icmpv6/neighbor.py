@@ -97,6 +97,11 @@ class LinkIdentity:
     linkLocal: bytes | None = None
     isRouter: bool = False
 
+    @property
+    def key(self) -> tuple[bytes, bytes | None, bool]:
+        """All of it as one value, to see whether it has changed."""
+        return self.linkLayerAddress, self.linkLocal, self.isRouter
+
 
 class NeighborDiscovery:
     """

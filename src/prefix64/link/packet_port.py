@@ -87,17 +87,18 @@ class PacketPort:
         the descriptor readable again.
         """
         now = self._reactor.seconds()
-        deadline = now + MOST_SECONDS
-        for turn in range(MOST_FRAMES // AT_ONCE):
-            frames = self._link.receive(AT_ONCE)
-            if not frames:
-                if turn == 0:
-                    self._interfaceFailed()
-                return
-            self._answer(frames, now)
+        frames = self._link.receive(AT_ONCE)
+        if not frames:
+            self._interfaceFailed()
+        self._answer(frames, now)
+        answered, deadline = AT_ONCE, now + MOST_SECONDS
+        while len(frames) == AT_ONCE and answered < MOST_FRAMES:
             now = self._reactor.seconds()
             if now > deadline:
                 return
+            frames = self._link.receive(AT_ONCE)
+            self._answer(frames, now)
+            answered += AT_ONCE
 
     def _answer(self, frames: list[tuple[bytes, int]], now: float) -> None:
         """
