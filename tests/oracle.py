@@ -35,7 +35,8 @@ def responder(dad: DadPolicy = DadPolicy.DEFEND) -> Responder:
     ownership = Ownership((parsePrefix(PREFIX),), (parsePrefix(EXCLUDED),), own, own)
     tables = CurrentTable(HostTable(ownership, [Host(parsePrefix(LISTED), WelcomeSite())]))
     identity = LinkIdentity(linkBytes(HOST_LINK), b"\xfe\x80" + bytes(13) + b"\1")
-    return Responder(identity, NeighborDiscovery(identity, tables, dad), Echo(identity, tables))
+    neighbor = NeighborDiscovery(identity, tables, dad)
+    return Responder(identity, neighbor, Echo(neighbor))
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ class ClaimCases(CaseTestCase):
         self.world.responder = Responder(
             self.world.identity,
             self.discovery,
-            Echo(self.world.identity, self.world.tables),
+            Echo(self.discovery),
         )
 
     def hear(self, frame: bytes, now: float = 0.0, packetType: int = 2) -> Verdict:
@@ -131,6 +131,7 @@ class ClaimCases(CaseTestCase):
         self.hear(frames.solicitation("2001:db8:0:64::5", source=PREFIX_ROUTER))
         self.assertSilentAbout(self.world, Verdict.CLAIMED, PREFIX_ROUTER)
         self.assertOurs(self.world, "2001:db8:0:64::5", "2001:db8:0:64::2")
+        self.assertSilent(self.world, frames.echoRequest(PREFIX_ROUTER), Verdict.CLAIMED, 0)
 
     def test_case53_forgottenAfterADay(self) -> None:
         """

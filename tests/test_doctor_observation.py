@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from prefix64.addressing import parseAddress, parsePrefix
 from prefix64.doctor import observation
+from prefix64.doctor.gathering import joinedGroups
 from prefix64.doctor.listening import filterProgram
 from prefix64.doctor.observation import Observer, firstWords
 from prefix64.icmpv6.packets import PACKET_OUTGOING
@@ -23,10 +24,12 @@ from tests.frames import (
     ROUTER,
     ROUTER_LINK,
     TARGET,
+    addressBytes,
     advertisement,
     destinationOptions,
     echoRequest,
     frame,
+    groupOf,
     hopByHop,
     linkBytes,
     probe,
@@ -58,6 +61,24 @@ class ObserverTests(SynchronousTestCase):
         self.observer = Observer(ownership, linkBytes(HOST_LINK))
         self.seen = self.observer.observation
         self.target = parseAddress(TARGET)
+
+    def test_aGroupThatWasJoined(self) -> None:
+        """
+        Solicitations to it say nothing of those that nobody joined.
+        """
+        group = addressBytes(groupOf(TARGET))
+        observer = Observer(Ownership((parsePrefix(PREFIX),)), linkBytes(HOST_LINK), {group})
+        for target in (TARGET, "2001:db8:0:64::99"):
+            observer.frameSeen(solicitation(target), MULTICAST)
+        seen = observer.observation
+        self.assertEqual((seen.solicitations, seen.multicast), (2, 1))
+
+    def test_joinedGroupsAreTheKernels(self) -> None:
+        """
+        Every interface with IPv6 is a member of all nodes (RFC 4291 2.8).
+        """
+        self.assertIn(addressBytes("ff02::1"), joinedGroups("lo"))
+        self.assertEqual(joinedGroups("none0"), frozenset())
 
     def test_aSolicitation(self) -> None:
         """

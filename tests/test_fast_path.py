@@ -123,10 +123,7 @@ def responderOf(
     neighbor = NeighborDiscovery(
         world.identity, world.tables, world.dad, world.source, respond=respond, yields=yields
     )
-    onlyHosts = respond is RespondPolicy.HOSTS
-    return Responder(
-        world.identity, neighbor, Echo(world.identity, world.tables, onlyHosts), limits
-    )
+    return Responder(world.identity, neighbor, Echo(neighbor), limits)
 
 
 class ComparedTests(SynchronousTestCase):

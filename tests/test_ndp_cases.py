@@ -104,7 +104,7 @@ class World:
         hosts = [Host(parsePrefix(text), WelcomeSite()) for text in self.hosts]
         self.tables = CurrentTable(HostTable(self.ownership(), hosts))
         neighbor = NeighborDiscovery(self.identity, self.tables, self.dad, self.source)
-        self.responder = Responder(self.identity, neighbor, Echo(self.identity, self.tables))
+        self.responder = Responder(self.identity, neighbor, Echo(neighbor))
 
     def ownership(self) -> Ownership:
         """

@@ -14,7 +14,7 @@ from typing import Any
 from prefix64.doctor.facts import HostFacts
 from prefix64.doctor.findings import Finding, count, exitStatus, summary, unknown
 from prefix64.doctor.firewall_checks import checkFirewall, checkListening
-from prefix64.doctor.gathering import Question, gather
+from prefix64.doctor.gathering import Question, gather, joinedGroups
 from prefix64.doctor.link_checks import (
     checkInstance,
     checkInterface,
@@ -164,7 +164,8 @@ def heard(facts: HostFacts, ownership: Ownership, seconds: float) -> Iterator[Fi
             if sys.stderr.isatty():
                 print(f"listening for {seconds:g} seconds: ping an address of the prefix from "
                       "outside meanwhile", file=sys.stderr)  # fmt: skip
-            observer = Observer(ownership, facts.link.link.linkLayerAddress)
+            ours, joined = facts.link.link.linkLayerAddress, joinedGroups(facts.interface)
+            observer = Observer(ownership, ours, joined)
             seen = listener.listen(observer, seconds)
         except Prefix64Error as error:
             why, advice = str(error), "sudo prefix64 doctor ..."

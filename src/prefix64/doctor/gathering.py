@@ -25,6 +25,7 @@ SAME_WORK = ("ndppd", "npd6", "pndpd", "ndpresponder", "ndproxy", "odhcpd", "ndp
 
 MOST_PROCESSES = 16
 
+_GROUPS = Path("/proc/thread-self/net/igmp6")
 _LISTENERS = Path("/proc/thread-self/net/tcp6")
 _SWITCHES = Path("/proc/sys/net/ipv6")
 _SYS_NET = Path("/sys/class/net")
@@ -149,6 +150,14 @@ def switches(interface: str, neighbors: int) -> Switches:
         neighbors=neighbors,
         mostNeighbors=_number(_SWITCHES / "neigh" / "default" / "gc_thresh3"),
     )
+
+
+def joinedGroups(interface: str) -> frozenset[bytes]:
+    """
+    The IPv6 groups that this host has joined on an interface, 16 bytes each.
+    """
+    lines = (line.split() for line in _text(str(_GROUPS)).splitlines())
+    return frozenset(bytes.fromhex(words[2]) for words in lines if words[1:2] == [interface])
 
 
 def listening() -> frozenset[int] | None:

@@ -171,6 +171,6 @@ def checkMulticast(facts: HostFacts) -> Iterator[Finding]:
         yield warning(
             "snooping",
             f"{facts.interface} is a bridge with MLD snooping: solicitations go only where "
-            "their group was joined, and nobody joins those of the prefix",
+            "their group was joined, and of the prefix only those of listed hosts are",
             f"ip link set {facts.interface} type bridge mcast_snooping 0",
         )

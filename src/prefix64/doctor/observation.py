@@ -7,7 +7,7 @@ Any bytes may come. Nothing of them is kept but addresses and numbers.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -43,7 +43,7 @@ class Observation:
 
     @ivar seconds: for how long the link was listened to.
     @ivar solicitations: how many came for addresses that are ours to answer for.
-    @ivar multicast: how many of these came to a group.
+    @ivar multicast: how many of these came to a group that this host has not joined.
     @ivar otherSolicitations: how many came for other addresses.
     @ivar malformed: solicitations and advertisements that are none.
     @ivar solicited: the addresses that were asked for, each with how often.
@@ -78,11 +78,15 @@ class Observer:
     @ivar closing: set when no new solicitation counts any more, but answers to earlier ones do.
     """
 
-    def __init__(self, ownership: Ownership, linkLayerAddress: bytes) -> None:
+    def __init__(
+        self, ownership: Ownership, linkLayerAddress: bytes, joined: Container[bytes] = ()
+    ) -> None:
         """
         @param ownership: whose each address is.
         @param linkLayerAddress: the interface's, 6 bytes.
+        @param joined: the groups that this host has joined on the interface, 16 bytes each.
         """
+        self._joined = joined
         self._ownership = ownership
         self._ours = linkLayerAddress
         self.observation = Observation()
@@ -135,7 +139,8 @@ class Observer:
         if self.closing:
             return
         seen.solicitations += 1
-        seen.multicast += message.destination[0] == _MULTICAST
+        group = message.destination
+        seen.multicast += group[0] == _MULTICAST and group not in self._joined
         if target in seen.solicited or len(seen.solicited) < MOST_REMEMBERED:
             seen.solicited[target] += 1
         if seen.example is None:

@@ -99,7 +99,7 @@ def checkSnooping(seen: Observation) -> Finding:
         return warning(
             check,
             f"{who} sends MLD queries, so switches may snoop: then solicitations for groups that "
-            "nobody joined are not delivered",
+            "nobody joined are not delivered; joined are those of the first 1,000 listed hosts",
             "ask the provider to switch MLD snooping off for this port, or to route the prefix "
             "to this host",
             "on a Linux bridge: ip link set dev PORT type bridge_slave mcast_router 2",

@@ -4,8 +4,7 @@ Echo Request to Echo Reply (RFC 4443 4.2).
 
 from __future__ import annotations
 
-from prefix64.hosts.table import CurrentTable
-from prefix64.icmpv6.neighbor import LinkIdentity, isStation
+from prefix64.icmpv6.neighbor import NeighborDiscovery, isStation
 from prefix64.icmpv6.packets import (
     LOOPBACK,
     PACKET_HOST,
@@ -23,22 +22,19 @@ class Echo:
     are ours.
     """
 
-    def __init__(
-        self, identity: LinkIdentity, tables: CurrentTable, onlyHosts: bool = False
-    ) -> None:
+    def __init__(self, neighbor: NeighborDiscovery) -> None:
         """
-        @param onlyHosts: whether only addresses that a host rule covers answer.
+        @param neighbor: knows who we are, and which addresses are answered for.
         """
-        self._identity = identity
-        self._tables = tables
-        self._onlyHosts = onlyHosts
+        self._neighbor = neighbor
 
-    def requested(self, request: EchoRequest, packetType: int) -> Answer:
+    def requested(self, request: EchoRequest, packetType: int, now: float) -> Answer:
         """
-        Decide about a request.
+        Decide about a request. What is not answered for on the link does not answer ping either.
 
         @param packetType: one that came to a link-layer group is not answered: a reply from each of
             its members would be an amplifier.
+        @param now: seconds, of any monotonic clock.
         @return: a verdict, and the reply's frame if one is to be sent.
         """
         source = request.source
@@ -52,9 +48,11 @@ class Echo:
             return Verdict.SPECIAL_SOURCE, None
         if source == request.destination:
             return Verdict.SOURCE_IS_TARGET, None
-        address, table = int.from_bytes(request.destination, "big"), self._tables.table
-        if table.ownership.of(address) is not Owner.OURS:
+        address = int.from_bytes(request.destination, "big")
+        if self._neighbor.tables.table.ownership.of(address) is not Owner.OURS:
             return Verdict.KERNELS_ECHO, None
-        if self._onlyHosts and not table.isListed(address):
-            return Verdict.UNLISTED, None
-        return Verdict.ECHOED, encodeEchoReply(self._identity.linkLayerAddress, request)
+        verdict = self._neighbor.withheld(address, now)
+        if verdict is not None:
+            return verdict, None
+        linkLayerAddress = self._neighbor.identity.linkLayerAddress
+        return Verdict.ECHOED, encodeEchoReply(linkLayerAddress, request)

@@ -158,14 +158,10 @@ class NeighborDiscovery:
             self._isUsed(solicitation.source, solicitation.linkSource, now)
         table = self.tables.table
         address = int.from_bytes(solicitation.target, "big")
-        verdict = _NOT_OURS.get(table.ownership.of(address))
+        verdict = _NOT_OURS.get(table.ownership.of(address)) or self.withheld(address, now)
         if verdict is not None:
             return verdict, None
         listed = table.isListed(address)
-        if self.onlyHosts and not listed:
-            return Verdict.UNLISTED, None
-        if self._isLeftToOthers(address, listed, now):
-            return Verdict.CLAIMED, None
         if solicitation.source == UNSPECIFIED:
             return self._probed(solicitation, listed)
         return self._advertise(solicitation, listed)
@@ -194,7 +190,7 @@ class NeighborDiscovery:
         @return: a frame; L{None} if the address is not answered for either.
         """
         ours = self.tables.table.ownership.of(address) not in _NOT_OURS
-        if not ours or self._isLeftToOthers(address, True, now):
+        if not ours or self.withheld(address, now) is not None:
             return None
         target = address.to_bytes(16, "big")
         return encodeAdvertisement(
@@ -222,10 +218,7 @@ class NeighborDiscovery:
         if table.ownership.of(number) is not Owner.OURS:
             return False
         listed = table.isListed(number)
-        answered = listed or not self.onlyHosts
-        conflict = (
-            (advertised or listed) and answered and not self._isLeftToOthers(number, listed, now)
-        )
+        conflict = (advertised or listed) and self.withheld(number, now) is None
         if self._yields or not listed:
             self.claims.claim(number, now)
         if conflict:
@@ -233,11 +226,18 @@ class NeighborDiscovery:
             self._conflict(number, linkLayerAddress)
         return conflict
 
-    def _isLeftToOthers(self, address: int, listed: bool, now: float) -> bool:
+    def withheld(self, address: int, now: float) -> Verdict | None:
         """
-        Tell whether another machine uses an address, and has it.
+        Tell whether an address that is ours is not answered for all the same.
+
+        @return: why; L{None} if it is answered for.
         """
-        return (self._yields or not listed) and self.claims.isClaimed(address, now)
+        listed = self.tables.table.isListed(address)
+        if self.onlyHosts and not listed:
+            return Verdict.UNLISTED
+        if (self._yields or not listed) and self.claims.isClaimed(address, now):
+            return Verdict.CLAIMED
+        return None
 
     def _probed(self, solicitation: Solicitation, listed: bool) -> Answer:
         """

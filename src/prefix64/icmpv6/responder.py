@@ -109,7 +109,7 @@ class Responder:
         if isinstance(message, EchoRequest):
             if self._echo is None:
                 return Verdict.KERNELS_ECHO, None
-            return self._echo.requested(message, packetType)
+            return self._echo.requested(message, packetType, now)
         return message, None
 
     def counters(self) -> dict[str, int]:

@@ -21,7 +21,6 @@ from prefix64.icmpv6.neighbor import (
     AdvertisementSource,
     LinkIdentity,
     NeighborDiscovery,
-    RespondPolicy,
 )
 from prefix64.icmpv6.responder import Responder
 from prefix64.icmpv6.trace import describe, traced
@@ -190,8 +189,7 @@ class Icmpv6Service(Service):
             self._settings.respond,
             self._settings.yields,
         )
-        onlyHosts = self._settings.respond is RespondPolicy.HOSTS
-        echo = Echo(self._identity, self._tables, onlyHosts) if self._answersEcho else None
+        echo = Echo(neighbor) if self._answersEcho else None
         limits = Limits(self._settings.rate, self._settings.sourceRate)
         self.responder = Responder(self._identity, neighbor, echo, limits if limits.any else None)
         self._announcements = Announcements(
