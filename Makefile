@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run test lint docs bench soak fuzz wheel clean
+.PHONY: run test lint docs bench bench-correctness soak fuzz wheel clean
 
 # Each stamp is an installation: the package alone, with the tests, with all tools.
 $(VENV)/.venv:
@@ -53,6 +53,9 @@ docs: $(VENV)/.dev
 
 bench: $(VENV)/.test
 	$(ROOT) $(BIN)/python -m benchmarks.ndp $(BENCHFLAGS)
+
+bench-correctness: $(VENV)/.test
+	$(ROOT) $(BIN)/python -m benchmarks.correctness
 
 soak: $(VENV)/.test
 	$(ROOT) $(BIN)/python -m benchmarks.memory $(SOAKFLAGS)

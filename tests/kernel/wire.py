@@ -36,7 +36,13 @@ class Wire:
     @ivar seen: every IPv6 packet so far, in both directions, as scapy's L{Ether}.
     """
 
-    def __init__(self, namespace: Namespace, interface: str = "eth0") -> None:
+    def __init__(
+        self, namespace: Namespace, interface: str = "eth0", seconds: float = _SECONDS
+    ) -> None:
+        """
+        @param seconds: how long L{wait} waits.
+        """
+        self._seconds = seconds
         with namespace.entered():
             self._socket = socket.socket(
                 socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, 0
@@ -81,7 +87,7 @@ class Wire:
         Wait for a packet, and return the first that fits of all that were seen.
         """
         looked = 0
-        deadline = time.monotonic() + _SECONDS
+        deadline = time.monotonic() + self._seconds
         while True:
             self.drain()
             for packet in self.seen[looked:]:
