@@ -20,7 +20,7 @@ with atheris.instrument_imports(include=["prefix64"]):
     import prefix64.icmpv6.responder  # noqa: F401
 
 from prefix64.icmpv6.limits import Limits
-from prefix64.icmpv6.neighbor import RespondPolicy
+from prefix64.icmpv6.policies import RespondPolicy
 from tests.frames import advertisement, solicitation
 from tests.oracle import hold
 from tests.test_fast_path import WORLDS, responderOf

@@ -13,7 +13,8 @@ from prefix64.addressing import parseAddress, parsePrefix
 from prefix64.hosts.model import Host, WelcomeSite
 from prefix64.hosts.table import CurrentTable, HostTable
 from prefix64.icmpv6.echo import Echo
-from prefix64.icmpv6.neighbor import DadPolicy, LinkIdentity, NeighborDiscovery
+from prefix64.icmpv6.neighbor import LinkIdentity, NeighborDiscovery
+from prefix64.icmpv6.policies import DadPolicy
 from prefix64.icmpv6.responder import Responder
 from prefix64.icmpv6.verdicts import Verdict
 from prefix64.ownership import Ownership

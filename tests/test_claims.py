@@ -15,8 +15,9 @@ from prefix64.icmpv6.claims import (
     Claims,
 )
 from prefix64.icmpv6.echo import Echo
-from prefix64.icmpv6.neighbor import DadPolicy, NeighborDiscovery
+from prefix64.icmpv6.neighbor import NeighborDiscovery
 from prefix64.icmpv6.packets import Advertisement, decode
+from prefix64.icmpv6.policies import DadPolicy
 from prefix64.icmpv6.responder import Responder
 from prefix64.icmpv6.verdicts import Verdict
 from tests import frames

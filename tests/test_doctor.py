@@ -39,8 +39,9 @@ from prefix64.doctor.findings import (
     unknown,
     warning,
 )
-from prefix64.doctor.firewall import Ruleset
-from prefix64.doctor.firewall_checks import FirewallFacts, checkFirewall, checkListening
+from prefix64.doctor.firewall.facts import FirewallFacts
+from prefix64.doctor.firewall.ruleset import Ruleset
+from prefix64.doctor.firewall_checks import checkFirewall, checkListening
 from prefix64.doctor.link_checks import (
     checkInstance,
     checkInterface,

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from prefix64.addressing import parsePrefix
-from prefix64.doctor import ip6tables
-from prefix64.doctor.firewall import Ruleset
-from prefix64.doctor.firewall_ends import Passage
-from prefix64.doctor.firewall_packet import Packet
-from prefix64.doctor.packet_filters import dormantTables, ingressDevices, ruleTexts
+from prefix64.doctor.firewall import ip6tables
+from prefix64.doctor.firewall.ends import Passage
+from prefix64.doctor.firewall.packet import Packet
+from prefix64.doctor.firewall.reading import dormantTables, ingressDevices, ruleTexts
+from prefix64.doctor.firewall.ruleset import Ruleset
 from tests.rulesets import CASES, Fate, captured
 
 CONNECTION = Packet("eth0", parsePrefix("2001:db8::/64"), port=80)

@@ -16,12 +16,8 @@ from prefix64.addressing import parseAddress
 from prefix64.icmpv6.echo import Echo
 from prefix64.icmpv6.fast_path import FRESH, MOST_SOLICITORS, FastPath
 from prefix64.icmpv6.limits import Limits
-from prefix64.icmpv6.neighbor import (
-    AdvertisementSource,
-    DadPolicy,
-    NeighborDiscovery,
-    RespondPolicy,
-)
+from prefix64.icmpv6.neighbor import NeighborDiscovery
+from prefix64.icmpv6.policies import AdvertisementSource, DadPolicy, RespondPolicy
 from prefix64.icmpv6.responder import Responder
 from prefix64.icmpv6.verdicts import Verdict
 from tests import frames

@@ -18,13 +18,9 @@ from prefix64.addressing import parseAddress, parsePrefix
 from prefix64.hosts.model import Host, WelcomeSite
 from prefix64.hosts.table import CurrentTable, HostTable
 from prefix64.icmpv6.echo import Echo
-from prefix64.icmpv6.neighbor import (
-    AdvertisementSource,
-    DadPolicy,
-    LinkIdentity,
-    NeighborDiscovery,
-)
+from prefix64.icmpv6.neighbor import LinkIdentity, NeighborDiscovery
 from prefix64.icmpv6.packets import checksumOf
+from prefix64.icmpv6.policies import AdvertisementSource, DadPolicy
 from prefix64.icmpv6.responder import Responder
 from prefix64.icmpv6.verdicts import Verdict
 from prefix64.ownership import Ownership

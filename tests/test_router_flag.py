@@ -7,7 +7,8 @@ from __future__ import annotations
 import dataclasses
 from socket import AF_INET
 
-from prefix64.icmpv6.neighbor import DadPolicy, LinkIdentity, RouterFlag
+from prefix64.icmpv6.neighbor import LinkIdentity
+from prefix64.icmpv6.policies import DadPolicy, RouterFlag
 from prefix64.routing.monitor import ADDRESS, LINK, NETCONF, ROUTE, RULE
 from tests import test_services
 from tests.frames import HOST_LINK, TARGET, linkBytes, probe, solicitation

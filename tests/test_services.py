@@ -25,7 +25,7 @@ from prefix64.edges import Edges
 from prefix64.errors import GuardError, ListenError, Prefix64Error, PrivilegeError, RoutingError
 from prefix64.hosts.directory import SitesDirectory
 from prefix64.hosts.model import Host, StaticSite
-from prefix64.icmpv6.neighbor import AdvertisementSource, DadPolicy, RespondPolicy
+from prefix64.icmpv6.policies import AdvertisementSource, DadPolicy, RespondPolicy
 from prefix64.icmpv6.verdicts import Verdict
 from prefix64.link.socket_filter import icmpv6Filter
 from prefix64.ownership import Owner, Ownership

@@ -19,7 +19,7 @@ from prefix64 import privileges
 from prefix64.addressing import parsePrefix
 from prefix64.errors import InterfaceError, PrivilegeError
 from prefix64.hosts.model import Host, StaticSite
-from prefix64.icmpv6.neighbor import AdvertisementSource, DadPolicy, RespondPolicy, RouterFlag
+from prefix64.icmpv6.policies import AdvertisementSource, DadPolicy, RespondPolicy, RouterFlag
 from prefix64.option_values import MOST_PREFIXES, defaultStateDirectory, findLink
 from prefix64.routing.kernel import RoutingKernel
 from prefix64.routing.messages import Link

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from prefix64.addressing import Prefix
 from prefix64.hosts.directory import SitesDirectory
-from prefix64.icmpv6.neighbor import AdvertisementSource, DadPolicy, RespondPolicy, RouterFlag
+from prefix64.icmpv6.policies import AdvertisementSource, DadPolicy, RespondPolicy, RouterFlag
 from prefix64.routing.plan import LOOPBACK
 
 DEFAULT_PREFIX = Prefix(0x20010DB8 << 96, 64)

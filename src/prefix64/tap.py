@@ -14,7 +14,7 @@ from twisted.python import usage
 import twisted
 from prefix64 import __version__
 from prefix64.errors import OptionError, Prefix64Error
-from prefix64.icmpv6.neighbor import AdvertisementSource, DadPolicy, RespondPolicy, RouterFlag
+from prefix64.icmpv6.policies import AdvertisementSource, DadPolicy, RespondPolicy, RouterFlag
 from prefix64.link.packet_socket import ETHERNET
 from prefix64.option_values import (
     absolutePath,

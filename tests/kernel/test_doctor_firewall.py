@@ -8,7 +8,7 @@ import socket
 import subprocess
 from typing import Any
 
-from prefix64.doctor.packet_filters import readFirewall
+from prefix64.doctor.firewall.reading import readFirewall
 from tests.kernel.lab import SharedLabTestCase, suiteOf
 from tests.rulesets import CASES, Case, Fate
 from tests.test_doctor_firewall import CONNECTION, fateOf

@@ -13,6 +13,7 @@ from typing import Any
 
 from prefix64.doctor.facts import HostFacts
 from prefix64.doctor.findings import Finding, count, exitStatus, summary, unknown
+from prefix64.doctor.firewall.reading import readFirewall
 from prefix64.doctor.firewall_checks import checkFirewall, checkListening
 from prefix64.doctor.gathering import Question, gather, joinedGroups
 from prefix64.doctor.link_checks import (
@@ -24,7 +25,6 @@ from prefix64.doctor.link_checks import (
 )
 from prefix64.doctor.listening import Listener
 from prefix64.doctor.observation import Observer, firstWords
-from prefix64.doctor.packet_filters import readFirewall
 from prefix64.doctor.routing_checks import checkRoutes, checkRules, checkSwitches
 from prefix64.doctor.traffic_checks import (
     checkOthersHere,

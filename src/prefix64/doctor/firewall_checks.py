@@ -4,33 +4,15 @@ Whether HTTP is listened for, and let in by the host's firewall: facts judged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
 from prefix64.doctor.facts import HostFacts
 from prefix64.doctor.findings import Finding, ok, problem, unknown, warning
-from prefix64.doctor.firewall import Ruleset
-from prefix64.doctor.firewall_ends import Passage, Place
-from prefix64.doctor.firewall_packet import Packet
+from prefix64.doctor.firewall.ends import Passage, Place
+from prefix64.doctor.firewall.facts import FirewallFacts
+from prefix64.doctor.firewall.packet import Packet
 
 PACKET_TOO_BIG = 2
-
-
-@dataclass(frozen=True)
-class FirewallFacts:
-    """
-    The host's packet filters.
-
-    @ivar ruleset: what there is; L{None} if it could not be read.
-    @ivar why: why not.
-    @ivar install: what to do about that.
-    @ivar texts: what nft(8) calls the rules: by family, table and handle.
-    """
-
-    ruleset: Ruleset | None
-    why: str = ""
-    install: str = ""
-    texts: Mapping[tuple[str, str, int | str], str] = field(default_factory=dict)
 
 
 def checkListening(facts: HostFacts) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ Echo Request to Echo Reply (RFC 4443 4.2).
 
 from __future__ import annotations
 
-from prefix64.icmpv6.neighbor import NeighborDiscovery, isStation
+from prefix64.icmpv6.neighbor import NeighborDiscovery
 from prefix64.icmpv6.packets import (
     LOOPBACK,
     PACKET_HOST,
@@ -12,6 +12,7 @@ from prefix64.icmpv6.packets import (
     EchoRequest,
     encodeEchoReply,
 )
+from prefix64.icmpv6.validation import isStation
 from prefix64.icmpv6.verdicts import Answer, Verdict
 from prefix64.ownership import Owner
 

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from prefix64.addressing import ADDRESS_BITS, RESERVED_ANYCAST_BITS, Prefix
-from prefix64.icmpv6.neighbor import NeighborDiscovery, isStation
+from prefix64.icmpv6.neighbor import NeighborDiscovery
 from prefix64.icmpv6.packets import (
     ETHERTYPE_IPV6,
     ICMPV6,
@@ -31,6 +31,7 @@ from prefix64.icmpv6.packets import (
     SOURCE_LINK_LAYER_ADDRESS,
     encodeAdvertisement,
 )
+from prefix64.icmpv6.validation import isStation
 
 FRAME_LENGTH: Final = 86
 """Bytes of a solicitation, or of an advertisement, with one link-layer address option."""

@@ -4,7 +4,6 @@ Neighbor Discovery: which solicitations are answered, and how (RFC 4861 7.2.3, 7
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -16,20 +15,15 @@ from prefix64.icmpv6.packets import (
     FLAG_OVERRIDE,
     FLAG_ROUTER,
     FLAG_SOLICITED,
-    LOOPBACK,
-    SOLICITED_NODE,
     UNSPECIFIED,
     Advertisement,
     Solicitation,
     encodeAdvertisement,
 )
+from prefix64.icmpv6.policies import AdvertisementSource, DadPolicy, RespondPolicy
+from prefix64.icmpv6.validation import isStation, malformedProbe, meaningless
 from prefix64.icmpv6.verdicts import Answer, Verdict
 from prefix64.ownership import Owner
-
-_LINK_LOCAL_FIRST = 0xFE
-_LINK_LOCAL_MASK = 0xC0
-_LINK_LOCAL_SECOND = 0x80
-_IPV4_MAPPED = bytes(10) + b"\xff\xff"
 
 _NOT_OURS = {
     Owner.OUTSIDE: Verdict.OUTSIDE,
@@ -44,43 +38,6 @@ _NOT_OURS = {
 The owners whose addresses we are silent about. An address of the host on another interface is not
 among them: the kernel answers no solicitation for it on this one.
 """
-
-
-class DadPolicy(enum.Enum):
-    """
-    What a duplicate address probe (RFC 4862 5.4) for one of our addresses gets.
-    """
-
-    AUTO = "auto"
-    DEFEND = "defend"
-    IGNORE = "ignore"
-
-
-class RespondPolicy(enum.Enum):
-    """
-    Which addresses are answered for: all that are ours, or those that a host rule covers.
-    """
-
-    ALL = "all"
-    HOSTS = "hosts"
-
-
-class AdvertisementSource(enum.Enum):
-    """
-    The source address of advertisements.
-    """
-
-    TARGET = "target"
-    LINK_LOCAL = "link-local"
-
-
-class RouterFlag(enum.Enum):
-    """
-    The R flag of advertisements: never set, or set while the interface forwards.
-    """
-
-    NEVER = "0"
-    AUTO = "auto"
 
 
 @dataclass
@@ -151,7 +108,7 @@ class NeighborDiscovery:
         @param now: seconds, of any monotonic clock.
         @return: a verdict, and the advertisement's frame if one is to be sent.
         """
-        verdict = _meaningless(solicitation)
+        verdict = meaningless(solicitation)
         if verdict is not None:
             return verdict, None
         if solicitation.source != UNSPECIFIED:
@@ -243,7 +200,7 @@ class NeighborDiscovery:
         """
         Decide about a duplicate address probe. A defence goes to all nodes, with S = 0 (7.2.4).
         """
-        verdict = _malformedProbe(solicitation)
+        verdict = malformedProbe(solicitation)
         if verdict is not None:
             return verdict, None
         if self._dad is DadPolicy.IGNORE or (self._dad is DadPolicy.AUTO and not listed):
@@ -307,54 +264,3 @@ def listedHosts(table: HostTable) -> Iterator[int]:
     """
     owner = table.ownership.of
     return (address for address in table.singleAddresses if owner(address) not in _NOT_OURS)
-
-
-def isStation(linkLayerAddress: bytes) -> bool:
-    """
-    Tell whether it is the Ethernet address of one station: 6 bytes, not zero, and no group or
-    broadcast address (the lowest bit of the first byte).
-    """
-    return len(linkLayerAddress) == 6 and not linkLayerAddress[0] & 1 and any(linkLayerAddress)
-
-
-def _meaningless(solicitation: Solicitation) -> Verdict | None:
-    """
-    Find what no honest host sends, and that RFC 4861 7.1.1 or RFC 4291 forbids.
-    """
-    _, source, destination, target, _ = solicitation
-    if target[0] == 0xFF:
-        return Verdict.MULTICAST_TARGET
-    if _isSpecial(target):
-        return Verdict.SPECIAL_TARGET
-    if source[0] == 0xFF:
-        return Verdict.MULTICAST_SOURCE
-    if source == LOOPBACK:
-        return Verdict.SPECIAL_SOURCE
-    if source == target:
-        return Verdict.SOURCE_IS_TARGET
-    if source == UNSPECIFIED:
-        return None
-    if destination[0] == 0xFF and destination != SOLICITED_NODE + target[13:]:
-        return Verdict.OTHER_GROUP
-    return None
-
-
-def _isSpecial(target: bytes) -> bool:
-    """
-    Tell whether an address is unspecified, loopback, link-local or IPv4-mapped.
-    """
-    linkLocal = (
-        target[0] == _LINK_LOCAL_FIRST and target[1] & _LINK_LOCAL_MASK == _LINK_LOCAL_SECOND
-    )
-    return linkLocal or target.startswith(_IPV4_MAPPED) or target in (UNSPECIFIED, LOOPBACK)
-
-
-def _malformedProbe(solicitation: Solicitation) -> Verdict | None:
-    """
-    Check what RFC 4861 7.1.1 demands of a solicitation whose source is unspecified.
-    """
-    if solicitation.linkLayerOption is not None:
-        return Verdict.DAD_LINK_LAYER_OPTION
-    if solicitation.destination != SOLICITED_NODE + solicitation.target[13:]:
-        return Verdict.DAD_DESTINATION
-    return None

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from prefix64.addressing import formatAddressBytes
-from prefix64.icmpv6.neighbor import isStation
 from prefix64.icmpv6.packets import (
     ALL_NODES,
     FLAG_OVERRIDE,
@@ -20,6 +19,7 @@ from prefix64.icmpv6.packets import (
     TARGET_LINK_LAYER_ADDRESS,
     UNSPECIFIED,
 )
+from prefix64.icmpv6.validation import isStation
 from prefix64.probe.findings import Finding, note, void, wrong
 from prefix64.probe.questions import Question, Step
 from prefix64.probe.reading import Packet, readOptions

@@ -19,7 +19,8 @@ from prefix64.edges import Edges
 from prefix64.errors import Prefix64Error, StateError
 from prefix64.hosts.table import CurrentTable, HostTable
 from prefix64.ownership import Ownership
-from prefix64.services.icmpv6 import EchoGuardService, Icmpv6Service
+from prefix64.services.echo_guard import EchoGuardService
+from prefix64.services.icmpv6 import Icmpv6Service
 from prefix64.services.routing import RoutingService
 from prefix64.services.signals import Hangup, interruptible, undisturbed
 from prefix64.services.web import WebService

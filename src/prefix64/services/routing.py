@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from prefix64.edges import Edges
 from prefix64.errors import InterfaceError, Prefix64Error
 from prefix64.hosts.table import CurrentTable
-from prefix64.icmpv6.neighbor import RouterFlag
+from prefix64.icmpv6.policies import RouterFlag
 from prefix64.routing.host_state import HostState
 from prefix64.routing.kernel import IRoutingKernel
 from prefix64.routing.messages import Link

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from prefix64.addressing import Prefix
-from prefix64.doctor.firewall_packet import ABSENT, Packet, flagBits, valueOf
+from prefix64.doctor.firewall.packet import ABSENT, Packet, flagBits, valueOf
 
 
 class Truth(enum.IntEnum):

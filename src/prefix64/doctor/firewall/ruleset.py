@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from prefix64.doctor.firewall_ends import CONTINUES, Ends, Passage, Place
-from prefix64.doctor.firewall_packet import Packet, valueOf
-from prefix64.doctor.firewall_values import Truth, equals, isTrue
+from prefix64.doctor.firewall.ends import CONTINUES, Ends, Passage, Place
+from prefix64.doctor.firewall.packet import Packet, valueOf
+from prefix64.doctor.firewall.values import Truth, equals, isTrue
 
 _HOOKS = ("ingress", "prerouting", "input")
 _FAMILIES = ("inet", "ip6", "netdev")

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from prefix64.doctor import ip6tables
-from prefix64.doctor.firewall import Ruleset
-from prefix64.doctor.firewall_checks import FirewallFacts
+from prefix64.doctor.firewall import ip6tables
+from prefix64.doctor.firewall.facts import FirewallFacts
+from prefix64.doctor.firewall.ruleset import Ruleset
 
 LONGEST_RULESET = 64 << 20
 """Bytes of the ruleset's text that are read."""
