@@ -7,6 +7,8 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import subprocess
+import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,6 +17,9 @@ from prefix64.cli import main
 from prefix64.errors import LabError
 from prefix64.lab import command, namespaces
 from prefix64.lab.namespaces import Namespaces
+from tests.kernel.twistd import environment
+
+_MAIN = "import sys; from prefix64.cli import main; sys.exit(main())"
 
 
 def runMain(*arguments: str) -> tuple[int, str, str]:
@@ -50,6 +55,39 @@ class CommandLineTests(SynchronousTestCase):
         status, _, errors = runMain("lap")
         self.assertEqual(status, 2)
         self.assertIn("'lap'", errors)
+
+    def test_mistakesAreOneLine(self) -> None:
+        """
+        Also those that argparse finds.
+        """
+        for arguments in ((), ("lap",), ("probe",), ("doctor", "--no"), ("lab", "--count", "x")):
+            status, out, errors = runMain(*arguments)
+            self.assertEqual((status, out, errors.count("\n")), (2, "", 1), arguments)
+            self.assertTrue(errors.startswith("prefix64: "), errors)
+
+    def test_outputThatCannotBeWritten(self) -> None:
+        """
+        A full disk is one line; that nobody reads is none. Neither is a traceback.
+        """
+        reading, writing = os.pipe()
+        os.close(reading)
+        for output, status, line in (
+            (os.open("/dev/full", os.O_WRONLY), 2, "the output cannot be written: No space left"),
+            (writing, 141, ""),
+        ):
+            for arguments in (("doctor", "--seconds", "0"), ("doctor", "--seconds", "0", "--json")):
+                done = subprocess.run(
+                    [sys.executable, "-c", _MAIN, *arguments],
+                    stdout=output,
+                    stderr=subprocess.PIPE,
+                    env=environment(),
+                    text=True,
+                    check=False,
+                )
+                self.assertEqual(done.returncode, status, done.stderr)
+                self.assertIn(line, done.stderr)
+                self.assertEqual(done.stderr.count("\n"), 1 if line else 0, done.stderr)
+            os.close(output)
 
     def test_badNameIsOneLine(self) -> None:
         """

@@ -479,13 +479,22 @@ class CommandTests(SynchronousTestCase):
             (("--http", "abc"), "--http 'abc' is no port"),
             (("--http", "tcp6:80"), "--http 'tcp6:80': name the port alone, or none"),
             (("--http", "none", "--http", "80"), "--http none contradicts"),
-            (("--seconds", "-1"), "--seconds -1: from 0 to 3600"),
-            (("--seconds", "nan"), "--seconds nan: from 0 to 3600"),
+            (("--seconds=-1",), "--seconds '-1': give seconds from 0 to 3600"),
+            (("--seconds", "nan"), "--seconds 'nan': give seconds from 0 to 3600"),
         ):
             status, out, errors = runMain("doctor", *arguments)
-            self.assertEqual((status, out), (1, ""), arguments)
+            self.assertEqual((status, out), (2, ""), arguments)
             self.assertTrue(errors.startswith(f"prefix64: {error}"), errors)
             self.assertEqual(errors.count("\n"), 1)
+
+    def test_namesAreQuotedInCommands(self) -> None:
+        """
+        A name that a shell would read otherwise is safe to paste.
+        """
+        self.assertEqual(but(WELL, interface="$(id)").quoted, "'$(id)'")
+        down = but(LINK, link=but(LINK.link, name="x;y", up=False))
+        finding = checkInterface(but(WELL, interface="x;y", link=down))
+        self.assertIn("ip link set 'x;y' up", "\n".join(finding.lines()))
 
     def test_jsonIsOneDocument(self) -> None:
         """

@@ -976,11 +976,13 @@ class CommandTests(SynchronousTestCase):
         One line, and exit status 2.
         """
         for option, value, line in (
-            ("--timeout", "0", "--timeout 0: from 0.05 to 60 seconds"),
-            ("--timeout", "61", "--timeout 61: from 0.05 to 60 seconds"),
-            ("--timeout", "nan", "--timeout nan: from 0.05 to 60 seconds"),
-            ("--count", "0", "--count 0: from 1 to 20"),
-            ("--count", "21", "--count 21: from 1 to 20"),
+            ("--timeout", "0", "--timeout '0': give seconds from 0.05 to 60"),
+            ("--timeout", "61", "--timeout '61': give seconds from 0.05 to 60"),
+            ("--timeout", "nan", "--timeout 'nan': give seconds from 0.05 to 60"),
+            ("--count", "0", "--count '0': give 1 to 20"),
+            ("--count", "1.5", "--count '1.5': give 1 to 20"),
+            ("--timeout", "1e1", "--timeout '1e1': give seconds from 0.05 to 60"),
+            ("--count", "21", "--count '21': give 1 to 20"),
         ):
             ended = runMain("probe", TARGET, "--iface", "lo", option, value)
             self.assertEqual(ended, (2, "", f"prefix64: {line}\n"))

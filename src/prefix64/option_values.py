@@ -28,6 +28,9 @@ MOST_PREFIXES = 64
 LONGEST_WAIT = 86_400.0
 """The most seconds to wait for an interface: a day."""
 
+_LONGEST_QUOTED = 40
+"""Characters of what the user wrote that an error repeats."""
+
 MOST_A_SECOND = 1_000_000
 """The highest limit of answers a second: more than can be sent."""
 
@@ -102,7 +105,7 @@ def _httpPlace(text: str, reactor: Any) -> int | str:
     if text.isascii() and text.isdigit():
         port = int(text) if len(text) <= 5 else 0
         if not 1 <= port <= 65535:
-            raise OptionError(f"--http {text[:20]}: a port is from 1 to 65535")
+            raise OptionError(f"--http {shortened(text)}: a port is from 1 to 65535")
         return port
     try:
         serverFromString(reactor, text)
@@ -128,6 +131,39 @@ def choice(option: str, choices: type[_E], text: str) -> _E:
         raise OptionError(f"--{option} {text!r}: choose one of {words}") from None
 
 
+def wholeNumber(option: str, text: str, least: int, most: int, unit: str = "") -> int:
+    """
+    Read a whole number.
+
+    @param unit: of what, for the error.
+    @raise OptionError: it is none, or out of range.
+    """
+    if text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most:
+        return int(text)
+    raise OptionError(f"--{option} {shortened(text)!r}: give {unit}{least} to {most:,}")
+
+
+def secondsBetween(option: str, text: str, least: float, most: float) -> float:
+    """
+    Read seconds, with decimals or without.
+
+    @raise OptionError: it is no number, or out of range.
+    """
+    decimal = re.fullmatch(r"([0-9]{1,9})(\.[0-9]{1,9})?", text)
+    if decimal is None or not least <= float(text) <= most:
+        raise OptionError(
+            f"--{option} {shortened(text)!r}: give seconds from {least:g} to {most:.0f}"
+        )
+    return float(text)
+
+
+def shortened(text: str) -> str:
+    """
+    What the user wrote, as far as it fits into an error.
+    """
+    return text if len(text) <= _LONGEST_QUOTED else f"{text[: _LONGEST_QUOTED - 3]}..."
+
+
 def answersASecond(option: str, text: str) -> int:
     """
     Read a limit.
@@ -135,12 +171,7 @@ def answersASecond(option: str, text: str) -> int:
     @return: answers a second, 1 to a million; 0 for no limit.
     @raise OptionError: it is no whole number, or out of range.
     """
-    if text.isascii() and text.isdigit() and len(text) <= 7 and int(text) <= MOST_A_SECOND:
-        return int(text)
-    raise OptionError(
-        f"--{option} {text[:20]!r}: give whole answers a second, up to {MOST_A_SECOND:,}, "
-        "or 0 for no limit"
-    )
+    return wholeNumber(option, text, 0, MOST_A_SECOND, "answers a second, or 0 for no limit: ")
 
 
 def sitesIn(
@@ -167,7 +198,9 @@ def accessLogPlace(text: str) -> str:
     if text in ("-", "none"):
         return text
     path = absolutePath("access-log", text)
-    if os.path.isdir(path) or not os.path.isdir(os.path.dirname(path)):
+    if os.path.isdir(path):
+        raise OptionError(f"--access-log {text!r} is a directory: name a file in it, - or none")
+    if not os.path.isdir(os.path.dirname(path)):
         raise OptionError(
             f"--access-log {text!r}: name a file in a directory that exists, - or none"
         )
@@ -193,21 +226,6 @@ def defaultStateDirectory() -> str:
         return "/var/lib/prefix64"
     base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     return os.path.join(base, "prefix64")
-
-
-def waitSeconds(text: str) -> float:
-    """
-    Read how long to wait for an interface.
-
-    @return: seconds, from 0 to L{LONGEST_WAIT}.
-    @raise OptionError: it is no number, or out of range.
-    """
-    decimal = re.fullmatch(r"([0-9]{1,9})(\.[0-9]{1,9})?", text)
-    if decimal is None or float(text) > LONGEST_WAIT:
-        raise OptionError(
-            f"--wait {text[:20]!r}: give seconds from 0 to {LONGEST_WAIT:.0f}, such as 30"
-        )
-    return float(text)
 
 
 def findLink(name: str, wait: float = 0.0) -> Link:

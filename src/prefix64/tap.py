@@ -17,6 +17,7 @@ from prefix64.errors import OptionError, Prefix64Error
 from prefix64.icmpv6.policies import AdvertisementSource, DadPolicy, RespondPolicy, RouterFlag
 from prefix64.link.packet_socket import ETHERNET
 from prefix64.option_values import (
+    LONGEST_WAIT,
     absolutePath,
     accessLogPlace,
     answersASecond,
@@ -25,9 +26,9 @@ from prefix64.option_values import (
     excludedBlocks,
     findLink,
     httpPlaces,
+    secondsBetween,
     servedPrefixes,
     sitesIn,
-    waitSeconds,
 )
 from prefix64.privileges import checkPrivileges
 from prefix64.routing.messages import Link
@@ -163,7 +164,7 @@ class Options(usage.Options):
         from twisted.internet import reactor
 
         self._refuseUser()
-        wait = waitSeconds(self["wait"])
+        wait = secondsBetween("wait", self["wait"], 0, LONGEST_WAIT)
         link = None if wait else self.findLink(self["iface"])
         prefixes = servedPrefixes(self["prefixes"], self["iface"])
         excluded = excludedBlocks(self["excluded"], prefixes)

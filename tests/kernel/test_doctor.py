@@ -251,7 +251,11 @@ class InterfaceTests(DoctorTestCase):
         lab.server.sysctl("conf/eth0/disable_ipv6", 1)
         found = self.look(lab, steady=False)
         self.assertFound(found, "interface", "problem: IPv6 is off .*eth0/disable_ipv6=0")
-        self.assertFound(found, "link", "problem: eth0 has no link-local address")
+        self.assertFound(found, "link", "unknown: eth0 has no link-local address, as long as")
+        self.assertNotIn("IPv6 is on", str(found.all("sysctls")))
+        lab.server.sysctl("conf/eth0/disable_ipv6", 0)
+        found = self.look(lab, steady=False)
+        self.assertFound(found, "link", "problem: eth0 has no link-local address.*addrgenmode")
 
     def test_thePortOfABridge(self) -> None:
         """

@@ -313,7 +313,7 @@ class OwnTests(ProbeCase):
         eventually(lambda: wire.solicitations(TARGET), seconds=20)
         process.send_signal(signal.SIGINT)
         out, errors = process.communicate(timeout=20)
-        self.assertEqual((process.returncode, out, errors), (130, "", ""))
+        self.assertEqual((process.returncode, out, errors), (130, "", "prefix64: interrupted\n"))
 
 
 class WrongTests(ProbeCase):

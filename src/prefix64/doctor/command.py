@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -33,13 +32,14 @@ from prefix64.doctor.traffic_checks import (
     checkSolicitations,
 )
 from prefix64.errors import OptionError, Prefix64Error
-from prefix64.option_values import excludedBlocks, httpPlaces, servedPrefixes
+from prefix64.option_values import excludedBlocks, httpPlaces, secondsBetween, servedPrefixes
 from prefix64.ownership import Ownership
 from prefix64.routing.plan import LOOPBACK
 
 DEFAULT_SECONDS = 10.0
 LONGEST_SECONDS = 3600.0
 _DEFAULT_PORT = "80"
+_NOT_LOOKED = 2
 
 
 def addDoctorCommand(commands: Any) -> None:
@@ -64,7 +64,7 @@ def addDoctorCommand(commands: Any) -> None:
         help="an address or prefix that is never ours; may be given again")  # fmt: skip
     add("--http", action="append", default=[], metavar="PORT",
         help=f"a port of HTTP, or none; may be given again [default: {_DEFAULT_PORT}]")  # fmt: skip
-    add("--seconds", type=float, default=DEFAULT_SECONDS, metavar="N",
+    add("--seconds", default=f"{DEFAULT_SECONDS:g}", metavar="N",
         help=f"how long to listen; 0: not at all [default: {DEFAULT_SECONDS:g}]")  # fmt: skip
     add("--json", action="store_true", help="print JSON")
     doctor.set_defaults(run=runDoctor)
@@ -74,22 +74,15 @@ def runDoctor(given: argparse.Namespace) -> int:
     """
     Run the command.
 
-    @return: 0 if there is no problem, 1 if there is one; 130 if it was interrupted, 141 if nobody
-        reads what it prints.
-    @raise Prefix64Error: an option is wrong, or the kernel cannot be asked.
+    @return: 0 if there is no problem, 1 if there is one, 2 if nothing was looked at.
     """
-    question = asked(given)
-    if not 0 <= given.seconds <= LONGEST_SECONDS:
-        raise OptionError(f"--seconds {given.seconds:g}: from 0 to {LONGEST_SECONDS:g}")
     try:
-        return exitStatus(told(question, given.seconds, given.json))
-    except KeyboardInterrupt:
-        print("prefix64: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # Who reads has seen enough. What is still to be written goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        question = asked(given)
+        seconds = secondsBetween("seconds", given.seconds, 0, LONGEST_SECONDS)
+        return exitStatus(told(question, seconds, given.json))
+    except Prefix64Error as error:
+        print(f"prefix64: {error}", file=sys.stderr)
+        return _NOT_LOOKED
 
 
 def told(question: Question, seconds: float, asOneDocument: bool) -> list[Finding]:
@@ -157,7 +150,7 @@ def heard(facts: HostFacts, ownership: Ownership, seconds: float) -> Iterator[Fi
     if not seconds:
         why, advice = "not listened for", "leave --seconds 0 out"
     elif not facts.link.link.up:
-        why, advice = f"{facts.interface} is down", f"ip link set {facts.interface} up"
+        why, advice = f"{facts.interface} is down", f"ip link set {facts.quoted} up"
     if not why:
         try:
             listener = Listener(facts.interface, firstWords(facts.prefixes))

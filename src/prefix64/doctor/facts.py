@@ -4,6 +4,7 @@ What is known of the host, as values. L{None} stands for what could not be read.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 
 from prefix64.addressing import Prefix
@@ -178,6 +179,16 @@ class HostFacts:
     def isEthernet(self) -> bool:
         """Whether the interface has solicitations."""
         return self.link is not None and self.link.link.hardwareType == ETHERNET
+
+    @property
+    def hasIpv6(self) -> bool:
+        """Whether IPv6 is on, on the interface."""
+        return self.switches.disabledHere == 0
+
+    @property
+    def quoted(self) -> str:
+        """The interface's name, for a command that is pasted into a shell."""
+        return shlex.quote(self.interface)
 
     def isInside(self, address: int) -> bool:
         """

@@ -37,7 +37,7 @@ def checkInterface(facts: HostFacts) -> Finding:
             f"serve the {fact.link.portOf} itself: --iface {fact.master}",
         )
     if not fact.link.up:
-        return problem(check, f"{name} is down", f"ip link set {name} up")
+        return problem(check, f"{name} is down", f"ip link set {facts.quoted} up")
     if not fact.carrier:
         return problem(
             check,
@@ -46,7 +46,9 @@ def checkInterface(facts: HostFacts) -> Finding:
         )
     if facts.switches.disabledHere:
         return problem(
-            check, f"IPv6 is off on {name}", f"sysctl -w net/ipv6/conf/{name}/disable_ipv6=0"
+            check,
+            f"IPv6 is off on {name}",
+            f"sysctl -w net/ipv6/conf/{facts.quoted}/disable_ipv6=0",
         )
     if facts.switches.disabledHere is None:
         return problem(check, f"{name} has no IPv6: is the ipv6 module off, or the MTU below 1280?")
@@ -67,13 +69,15 @@ def checkLink(facts: HostFacts) -> Finding:
         )
     if not any(fact.link.linkLayerAddress):
         return problem(check, f"{facts.interface} has no link-layer address")
-    return _linkLocal(facts.interface, fact)
+    return _linkLocal(facts, fact)
 
 
-def _linkLocal(name: str, fact: LinkFact) -> Finding:
+def _linkLocal(facts: HostFacts, fact: LinkFact) -> Finding:
     """
-    Judge the link-local addresses of an Ethernet interface.
+    Judge the link-local addresses of an Ethernet interface. One that is down, has no carrier or no
+    IPv6 has none, and that is said already.
     """
+    name = facts.interface
     check, layer = "link", fact.link.linkLayerAddress.hex(":")
     found = [address for address in fact.addresses if address.address in LINK_LOCAL]
     usable = [address for address in found if not address.failed and not address.tentative]
@@ -92,11 +96,17 @@ def _linkLocal(name: str, fact: LinkFact) -> Finding:
             f"{formatAddress(found[0].address)} is tentative: duplicate address detection goes on",
             "wait a second and look again",
         )
+    if not (fact.link.up and fact.carrier) or not facts.hasIpv6:
+        return unknown(
+            check,
+            f"{name} has no link-local address, as long as the above is so",
+            "mend that, and look again",
+        )
     return problem(
         check,
         f"{name} has no link-local address: the host cannot ask for its router",
-        f"ip link set {name} addrgenmode eui64, then down and up; or: "
-        f"ip -6 address add fe80::64/64 dev {name}",
+        f"ip link set {facts.quoted} addrgenmode eui64, then down and up; or: "
+        f"ip -6 address add fe80::64/64 dev {facts.quoted}",
     )
 
 
@@ -136,7 +146,7 @@ def checkInstance(facts: HostFacts) -> Iterator[Finding]:
         yield problem(
             check,
             f"no prefix64 runs on {facts.interface}",
-            f"sudo twistd -n prefix64 --iface {facts.interface} {prefixes}",
+            f"sudo twistd -n prefix64 --iface {facts.quoted} {prefixes}",
         )
     for rule, holder in facts.elsewhere:
         yield problem(
@@ -172,5 +182,5 @@ def checkMulticast(facts: HostFacts) -> Iterator[Finding]:
             "snooping",
             f"{facts.interface} is a bridge with MLD snooping: solicitations go only where "
             "their group was joined, and of the prefix only those of listed hosts are",
-            f"ip link set {facts.interface} type bridge mcast_snooping 0",
+            f"ip link set {facts.quoted} type bridge mcast_snooping 0",
         )

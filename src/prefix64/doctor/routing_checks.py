@@ -4,6 +4,7 @@ Rules, routes and sysctls: facts judged.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from prefix64.addressing import formatAddress
@@ -88,7 +89,7 @@ def _deletion(rule: Rule) -> str:
     The command that deletes a rule of ours.
     """
     return (
-        f"ip -6 rule del to {rule.destination} iif {rule.interface} "
+        f"ip -6 rule del to {rule.destination} iif {shlex.quote(rule.interface)} "
         f"lookup {TABLE} priority {PRIORITY} protocol {PROTOCOL}"
     )
 
@@ -131,11 +132,11 @@ def checkRoutes(facts: HostFacts) -> Iterator[Finding]:
     """
     yield from _ourRoutes(facts)
     yield from _conflicts(facts)
-    if facts.interface != LOOPBACK and not any(map(_isDefault, facts.routes)):
+    if facts.interface != LOOPBACK and facts.hasIpv6 and not any(map(_isDefault, facts.routes)):
         yield problem(
             "routes",
             "the host has no IPv6 default route: no answer leaves the link",
-            f"ip -6 route add default via ROUTER dev {facts.interface}",
+            f"ip -6 route add default via ROUTER dev {facts.quoted}",
         )
 
 
@@ -241,7 +242,7 @@ def checkSwitches(facts: HostFacts) -> Iterator[Finding]:
     """
     The sysctls that keep the host from answering or from its default route.
     """
-    check, switches, name = "sysctls", facts.switches, facts.interface
+    check, switches = "sysctls", facts.switches
     fine = True
     if switches.disabledEverywhere:
         fine = False
@@ -253,7 +254,7 @@ def checkSwitches(facts: HostFacts) -> Iterator[Finding]:
             check,
             "forwarding is on, so router advertisements are not accepted, and there is no "
             "default route",
-            f"sysctl -w net/ipv6/conf/{name}/accept_ra=2",
+            f"sysctl -w net/ipv6/conf/{facts.quoted}/accept_ra=2",
         )
     most = switches.mostNeighbors
     if most is not None and switches.neighbors >= most * _NEIGHBORS_NEAR:
@@ -265,4 +266,5 @@ def checkSwitches(facts: HostFacts) -> Iterator[Finding]:
         )
     if fine:
         word = "on" if switches.forwarding else "off"
-        yield ok(check, f"IPv6 is on; forwarding is {word}, which does not matter")
+        on = "IPv6 is on; " if facts.hasIpv6 else ""
+        yield ok(check, f"{on}forwarding is {word}, which does not matter")

@@ -133,7 +133,7 @@ def checkOthersOnLink(facts: HostFacts, seen: Observation) -> Iterator[Finding]:
         yield warning(
             check,
             f"this host answers more than once for {names}: another process answers too",
-            "stop it; see below which there are",
+            "stop it; see proxies above for what runs here",
         )
     if seen.answered and facts.instance is None:
         yield warning(
@@ -168,7 +168,7 @@ def checkOthersHere(facts: HostFacts) -> Iterator[Finding]:
             check,
             f"the kernel is a proxy for {names}"
             + ("" if active else ", but not while proxy_ndp or forwarding is off"),
-            f"ip -6 neigh del proxy {formatAddress(inside[0])} dev {facts.interface}",
+            f"ip -6 neigh del proxy {formatAddress(inside[0])} dev {facts.quoted}",
         )
     if not facts.processes and not inside:
         yield ok(check, "no ndppd or the like runs here, and the kernel is no proxy")

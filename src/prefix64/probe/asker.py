@@ -5,6 +5,7 @@ Who asks, and whether it makes sense: everything that is checked before anything
 from __future__ import annotations
 
 import fcntl
+import shlex
 import socket
 import struct
 from collections.abc import Callable
@@ -148,7 +149,7 @@ def _findLink(host: Host, name: str) -> Link:
             f"probe on the {link.portOf} itself"
         )
     if not link.up:
-        raise InterfaceError(f"--iface {name!r} is down: ip link set {name} up")
+        raise InterfaceError(f"--iface {name!r} is down: ip link set {shlex.quote(name)} up")
     if not host.hasCarrier(link):
         raise InterfaceError(
             f"--iface {name!r} has no carrier: is the cable in, and the other end up?"
@@ -201,6 +202,6 @@ def _linkLocalOf(link: Link, own: set[tuple[int, int]]) -> int:
     if not found:
         raise ProbeError(
             f"--iface {link.name!r} has no link-local address, which a router asks from: "
-            f"ip address add fe80::64/64 dev {link.name}, or --source ADDRESS"
+            f"ip address add fe80::64/64 dev {shlex.quote(link.name)}, or --source ADDRESS"
         )
     return found[0]

@@ -6,16 +6,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import secrets
 import sys
 from collections.abc import Iterator
 from typing import Any
 
-from prefix64.errors import OptionError, Prefix64Error
+from prefix64.errors import Prefix64Error
 from prefix64.icmpv6.packets import SOLICITED_NODE, UNSPECIFIED
 from prefix64.link.packet_socket import PacketSocket
 from prefix64.link.socket_filter import answersFilter
+from prefix64.option_values import secondsBetween, wholeNumber
 from prefix64.probe.asker import Asker, Host, findAsker
 from prefix64.probe.exchange import Exchange
 from prefix64.probe.findings import StepReport
@@ -35,7 +35,7 @@ MOST_COUNT = 20
 _DATA_BYTES = 56
 """As ping(8) sends."""
 
-_GOOD, _WRONG, _NOT_PROBED, _INTERRUPTED = 0, 1, 2, 130
+_GOOD, _WRONG, _NOT_PROBED = 0, 1, 2
 
 
 def addProbeCommand(commands: Any) -> None:
@@ -60,11 +60,11 @@ def addProbeCommand(commands: Any) -> None:
         help="ask from this address of the host [default: the interface's link-local address]",
     )  # fmt: skip
     probe.add_argument(
-        "--timeout", type=float, default=DEFAULT_TIMEOUT, metavar="SECONDS",
+        "--timeout", default=f"{DEFAULT_TIMEOUT:g}", metavar="SECONDS",
         help=f"how long to listen after each try [default: {DEFAULT_TIMEOUT:g}]",
     )  # fmt: skip
     probe.add_argument(
-        "--count", type=int, default=DEFAULT_COUNT, metavar="N",
+        "--count", default=str(DEFAULT_COUNT), metavar="N",
         help=f"how many tries before silence is silence [default: {DEFAULT_COUNT}]",
     )  # fmt: skip
     probe.add_argument(
@@ -82,29 +82,14 @@ def runProbe(given: argparse.Namespace) -> int:
     @return: 0 if the address is found and nothing is wrong; 1 if not; 2 if it was not probed.
     """
     try:
-        checkBounds(given.timeout, given.count)
+        given.timeout = secondsBetween("timeout", given.timeout, SHORTEST_TIMEOUT, LONGEST_TIMEOUT)
+        given.count = wholeNumber("count", given.count, 1, MOST_COUNT)
         report = _probed(given, _asker(given))
     except Prefix64Error as error:
         print(f"prefix64: {error}", file=sys.stderr)
         return _NOT_PROBED
-    except KeyboardInterrupt:
-        return _INTERRUPTED
     print(json.dumps(report.asDict(), indent=2) if given.json else report.summary())
     return _GOOD if report.isGood else _WRONG
-
-
-def checkBounds(timeout: float, count: int) -> None:
-    """
-    Check the numbers that were given.
-
-    @raise OptionError: one is out of range.
-    """
-    if not (math.isfinite(timeout) and SHORTEST_TIMEOUT <= timeout <= LONGEST_TIMEOUT):
-        raise OptionError(
-            f"--timeout {timeout:g}: from {SHORTEST_TIMEOUT:g} to {LONGEST_TIMEOUT:g} seconds"
-        )
-    if not 1 <= count <= MOST_COUNT:
-        raise OptionError(f"--count {count}: from 1 to {MOST_COUNT}")
 
 
 def _asker(given: argparse.Namespace) -> Asker:

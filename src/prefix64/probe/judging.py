@@ -21,6 +21,9 @@ from prefix64.probe.questions import (
 )
 from prefix64.probe.reading import Packet, readPacket
 
+MOST_NAMED = 3
+"""The most machines that a finding names."""
+
 _SILENCE = {
     Step.RESOLUTION: (
         "nobody answers for the address",
@@ -199,7 +202,9 @@ def _severalMachines(answers: list[Judged]) -> Iterator[Finding]:
     """
     machines = list(dict.fromkeys(answer.packet.linkSource for answer in answers))
     if len(machines) > 1:
-        names = ", ".join(machine.hex(":") for machine in machines)
+        names = ", ".join(machine.hex(":") for machine in machines[:MOST_NAMED])
+        if len(machines) > MOST_NAMED:
+            names += f" and {len(machines) - MOST_NAMED} more"
         yield wrong("conflict", f"{len(machines)} machines answer: {names}", "RFC 4862 5.4",
                     "packets go now to one, now to another; only an anycast address may "
                     "be so")  # fmt: skip
