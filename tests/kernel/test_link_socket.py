@@ -207,6 +207,31 @@ class PacketSocketTests(LinkTestCase):
             self.assertEqual([taken for taken, _ in link.receive(9)], [frame])
             link.close()
 
+    def test_queueThatOverflowsStaysInStep(self) -> None:
+        """
+        Where the queue of those that do not fit into the ring has no room for some, each slot still
+        has its own: all that is received comes in order, the small ones between the large.
+        """
+        link = self.open()
+        small, large = solicitation(), solicitation(options=b"\x63\xaf" + bytes(1398))
+        sent = [
+            (large if number % 3 else small)[:-4] + number.to_bytes(4, "big")
+            for number in range(1, SLOTS - 100)
+        ]
+        for turn in range(2):
+            for frame in sent:
+                self.peerSocket.send(frame)
+            received: list[bytes] = []
+            while came := link.receive(64):
+                received += [frame for frame, _ in came]
+            dropped = link.drops()
+            self.assertGreater(dropped, 1000, turn)
+            self.assertEqual(len(received) + dropped, len(sent))
+            numbers = [int.from_bytes(frame[-4:], "big") for frame in received]
+            self.assertEqual(numbers, sorted(set(numbers)))
+            self.assertEqual(received, [sent[number - 1] for number in numbers])
+            self.assertLess({n for n in range(1, len(sent)) if n % 3 == 0}, set(numbers))
+
     def test_manyFramesInOneCall(self) -> None:
         """
         What many have to be told goes out with one system call for 64 of them.
