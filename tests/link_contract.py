@@ -113,6 +113,18 @@ class LinkSocketTestsMixin:
         self.assertNothingLeft(link)
         self.assertIsNone(link.takeError())
 
+    def test_unread(self) -> None:
+        """
+        What has come and was not received is counted.
+        """
+        link = self.makeLink()
+        self.peerSends(solicitation())
+        self.waitForFrame(link)
+        self.assertGreaterEqual(link.unread(), 1)
+        self.received(link, 1)
+        self.assertNothingLeft(link)
+        self.assertEqual(link.unread(), 0)
+
     def test_atMostSoMany(self) -> None:
         """
         No more frames are received than were asked for; the rest comes later.
@@ -212,7 +224,7 @@ class LinkSocketTestsMixin:
         link.close()
         link.close()
         self.assertEqual(link.fileno(), -1)
-        self.assertEqual(link.drops(), 0)
+        self.assertEqual((link.drops(), link.unread()), (0, 0))
 
     def test_closedLinkRaises(self) -> None:
         """

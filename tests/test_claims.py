@@ -65,25 +65,34 @@ class ClaimsTests(SynchronousTestCase):
 
     def test_whoSpeaksLongIsEstablished(self) -> None:
         """
-        Ten seconds after it was first heard. The established ones are bounded, too: who of them was
-        silent longest goes first.
+        Ten seconds after it was first heard. The established ones are bounded, too: of too many the
+        youngest makes room, so that those who were there first stay, silent or not.
         """
         claims = Claims()
         for now in (0.0, ESTABLISHED_AFTER - 0.1, ESTABLISHED_AFTER):
             for number in range(1024):
                 claims.claim(number, now)
         self.assertEqual((len(claims.new), len(claims.established)), (0, 1024))
+        for number in range(1024, 1024 + 2 * MOST_ESTABLISHED):
+            claims.claim(number, 20.0)
+            claims.claim(number, 20.0 + ESTABLISHED_AFTER)
+        self.assertEqual(len(claims), MOST_ESTABLISHED)
+        self.assertTrue(all(number in claims for number in range(MOST_ESTABLISHED - 1)))
+        self.assertIn(1024 + 2 * MOST_ESTABLISHED - 1, claims)
+
+    def test_whoWasSilentForADayMakesRoom(self) -> None:
+        """
+        For all who come after him.
+        """
         claims = Claims()
-        for number in range(MOST_ESTABLISHED + 100):
+        for number in range(MOST_ESTABLISHED):
             claims.claim(number, 0.0)
             claims.claim(number, ESTABLISHED_AFTER)
-        claims.claim(100, 60.0)
-        claims.claim(5_000, 60.0)
-        claims.claim(5_000, 60.0 + ESTABLISHED_AFTER)
-        self.assertEqual(len(claims), MOST_ESTABLISHED)
-        self.assertEqual(
-            [n for n in (0, 99, 100, 101, 102, 5_000) if n in claims], [100, 102, 5_000]
-        )
+        later = 2 * FORGET_AFTER
+        for number in (-1, -2):
+            claims.claim(number, later)
+            claims.claim(number, later + ESTABLISHED_AFTER)
+        self.assertEqual(set(claims.established), {-1, -2})
 
     def test_whatWasForgottenIsNew(self) -> None:
         """

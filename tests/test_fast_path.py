@@ -243,6 +243,19 @@ class UsedTests(SynchronousTestCase):
         established = self.responder.neighbor.claims.established
         self.assertEqual(established[number], 12.0 + FRESH)
 
+    def test_sourceThatIsNoLongerRemembered(self) -> None:
+        """
+        Is looked at anew at once, so that its sign of life is noted.
+        """
+        frame, number = solicitation(UNLISTED, GLOBAL_INSIDE), parseAddress(GLOBAL_INSIDE)
+        for now in (0.0, 11.0):
+            self.responder.framesReceived([(frame, GROUP)], now)
+        self.assertIsNotNone(self.answer(frame, 11.0))
+        del self.responder.neighbor.claims.established[number]
+        self.assertIsNone(self.answer(frame, 11.0))
+        self.responder.framesReceived([(frame, GROUP)], 11.0)
+        self.assertIn(number, self.responder.neighbor.claims)
+
     def test_leftToTheFullPath(self) -> None:
         """
         Probes, other options, other types, what is not ours.

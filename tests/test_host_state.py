@@ -477,6 +477,26 @@ class NeighborTests(HostStateTests):
         self.assertIs(self.owner("2001:db8::7"), Owner.NEIGHBOR)
         self.assertIs(self.owner("2001:db8::8"), Owner.OURS)
 
+    def test_whatChangesNothingIsNoNewRevision(self) -> None:
+        """
+        Strangers on the link make neighbor events, as many as they like: only those that change
+        what is known are worth a look.
+        """
+        self.state.messageReceived(neighborEvent("2001:db8::7"))
+        revision = self.state.revision
+        for event in (
+            neighborEvent("2001:db8::7"),
+            neighborEvent("2001:db8::8", INCOMPLETE),
+            neighborEvent("2001:db9::1"),
+            neighborEvent("2001:db8::9", index=ETH1),
+        ):
+            self.state.messageReceived(event)
+            self.assertEqual(self.state.revision, revision)
+        for event in (neighborEvent("2001:db8::7", FAILED), addressEvent("2001:db8::1")):
+            self.state.messageReceived(event)
+            self.assertNotEqual(self.state.revision, revision)
+            revision = self.state.revision
+
     def test_aNeighborThatAnsweredIsNotOurs(self) -> None:
         """
         One that never answered is nobody; nor is one of another interface.

@@ -79,7 +79,7 @@ class PortTestCase(SynchronousTestCase):
         self.reactor = RunningReactor()
         self.link = MemoryLink()
         self.asked: list[tuple[bytes, int, float]] = []
-        self.port = PacketPort(self.reactor, self.link, self.respond)
+        self.port = PacketPort(self.reactor, self.link, self.respond, self.reactor.seconds)
         self.port.startReading()
         self.reactor.events.clear()
 

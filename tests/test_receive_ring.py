@@ -15,6 +15,10 @@ from prefix64.link.receive_ring import SLOT, SLOTS, ReceiveRing, ringRequest
 KERNEL, FOR_US, COPY, LOSING, CHECKSUM = 0, 1, 2, 4, 8
 """TP_STATUS_KERNEL, _USER, _COPY, _LOSING and _CSUMNOTREADY, of linux/if_packet.h."""
 
+OTHER_HOST = 3
+INTERFACE = 7
+"""The index of the interface."""
+
 MAC = 66
 """Where the kernel puts an Ethernet frame: its payload is aligned to 16 bytes."""
 
@@ -31,10 +35,18 @@ class RingTestCase(SynchronousTestCase):
         self.memory = mmap(-1, SLOT * SLOTS)
         self.queue: deque[bytes] = deque()
         self.ring = ReceiveRing(self.memory, lambda: self.queue.popleft() if self.queue else None)
+        self.ring.interface = INTERFACE
         self.addCleanup(self.ring.close)
         self.written = 0
 
-    def put(self, frame: bytes, packetType: int = 2, status: int = FOR_US, mac: int = MAC) -> None:
+    def put(
+        self,
+        frame: bytes,
+        packetType: int = 2,
+        status: int = FOR_US,
+        mac: int = MAC,
+        interface: int = INTERFACE,
+    ) -> None:
         """
         Write a frame into the next slot, which must be the kernel's: header, address, frame.
         """
@@ -44,7 +56,9 @@ class RingTestCase(SynchronousTestCase):
         header = struct.pack(
             "IIIHHIIHH4x", status, len(frame), min(len(frame), room), mac, mac + 14, 1, 2, 0, 0
         )
-        address = struct.pack("HHiHBB8s", 17, 0xDD86, 2, 1, packetType, 6, b"\x02" + bytes(7))
+        address = struct.pack(
+            "HHiHBB8s", 17, 0xDD86, interface, 1, packetType, 6, b"\x02" + bytes(7)
+        )
         slot = (header + address).ljust(mac, b"\xee") + frame[:room]
         self.memory[at : at + len(slot)] = slot
         self.written += 1
@@ -91,6 +105,22 @@ class RingTests(RingTestCase):
         )
         self.assertEqual(self.ring.take(64), expected[3:])
         self.assertEqual(self.ring.take(64), [])
+
+    def test_frameOfAnotherInterface(self) -> None:
+        """
+        One that the kernel took over for a VLAN or a macvlan on top of ours is another host's,
+        whatever the kernel says that it is to that interface.
+        """
+        self.queue.append(b"b" * 999)
+        self.put(b"a" * 60, 0, interface=8)
+        self.put(b"b" * 999, 2, FOR_US | COPY, interface=9)
+        self.put(b"c" * 60, 0)
+        self.assertEqual(self.ring.waiting(), 3)
+        self.assertEqual(
+            self.ring.take(9),
+            [(b"a" * 60, OTHER_HOST), (b"b" * 999, OTHER_HOST), (b"c" * 60, 0)],
+        )
+        self.assertEqual(self.ring.waiting(), 0)
 
     def test_goesRound(self) -> None:
         """

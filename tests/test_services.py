@@ -151,6 +151,7 @@ class World(SynchronousTestCase):
             link=self.noted("link", self.makeLink, "close"),
             groups=self.makeGroups,
             listen=self.noted("listen", unlistened),
+            clock=self.reactor.seconds,
             isDelivering=self.isDelivering,
         )
         return Prefix64Service(Settings(**{**settings, **changed}), self.reactor, edges)
@@ -1002,9 +1003,30 @@ class StopTests(World):
         self.assertEqual(len(self.links), 2)
         self.reactor.getReaders()[0].sendErrors.update(["ENETDOWN", "ENOBUFS"])
         self.links[-1].dropped = 5
+        self.links[-1].deliver(solicitation("2001:db8::1"))
         self.successResultOf(service.stopService())
         line = self.lines()[-1]
-        self.assertIn("replies not sent: ENETDOWN 2, ENOBUFS 1; lost in a full queue: 12;", line)
+        self.assertIn("replies not sent: ENETDOWN 2, ENOBUFS 1; lost in a full queue: 13;", line)
+
+    def test_noDescriptorIsLeftWhenTheInterfaceComesBack(self) -> None:
+        """
+        It is tried again in a while, and nobody else who follows the host is kept from it.
+        """
+        service = self.started()
+        self.kernel.links[1] = dataclasses.replace(self.kernel.links[1], index=9)
+        self.failures["link"] = OSError(24, "Too many open files")
+        self.events(linkEvent(index=9))
+        self.assertEqual(
+            self.lines(LogLevel.error),
+            ["the host cannot be followed: Too many open files; trying again"],
+        )
+        self.assertEqual(self.reactor.getReaders(), [])
+        del self.failures["link"]
+        self.reactor.advance(REREAD_DELAY)
+        self.assertEqual(len(self.reactor.getReaders()), 1)
+        self.assertIn("eth0 is back", self.lines())
+        self.successResultOf(service.stopService())
+        self.assertUndone()
 
     def test_countsAreSaidInWords(self) -> None:
         """

@@ -9,7 +9,7 @@ is read, once, and nowhere else.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from socket import AF_INET6, inet_ntop
@@ -147,6 +147,22 @@ class Prefix:
                     Prefix(first, ADDRESS_BITS - RESERVED_ANYCAST_BITS),
                     "reserved anycast addresses",
                 )
+
+
+class PrefixSet:
+    """
+    Prefixes among which an address is looked up in one step for each different length.
+    """
+
+    def __init__(self, prefixes: Iterable[Prefix]) -> None:
+        keys: dict[int, set[int]] = {}
+        for prefix in prefixes:
+            shift = ADDRESS_BITS - prefix.length
+            keys.setdefault(shift, set()).add(prefix.network >> shift)
+        self._keys = sorted(keys.items())
+
+    def __contains__(self, address: int) -> bool:
+        return any(address >> shift in keys for shift, keys in self._keys) if self._keys else False
 
 
 def parseAddress(text: str) -> int:

@@ -5,6 +5,7 @@ Where the services meet the world: what opens a socket, each replaceable by a fa
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Container
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Edges:
     @ivar link: given an interface's name and a filter program, its packet socket.
     @ivar groups: given an interface's name, its multicast groups.
     @ivar listen: given a port, a listening socket.
+    @ivar clock: the time in seconds, from any moment on, that nobody can set.
     @ivar isDelivering: given ports, whether answers are still on their way from them.
     """
 
@@ -45,4 +47,5 @@ class Edges:
     link: Callable[[str, bytes], ILinkSocket] = PacketSocket
     groups: Callable[[str], IGroupMembership] = GroupSockets
     listen: Callable[[int], socket.socket] = listenOnEveryAddress
+    clock: Callable[[], float] = time.monotonic
     isDelivering: Callable[[Container[int]], bool] = isDelivering

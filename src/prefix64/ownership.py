@@ -8,7 +8,14 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from prefix64.addressing import ADDRESS_BITS, SUBNET_BITS, Prefix, formatAddress, mergePrefixes
+from prefix64.addressing import (
+    ADDRESS_BITS,
+    SUBNET_BITS,
+    Prefix,
+    PrefixSet,
+    formatAddress,
+    mergePrefixes,
+)
 
 MOST_ANYCAST_SUBNETS = 256
 """
@@ -49,6 +56,7 @@ class Ownership:
         host's own traffic to the prefix is local (C{--local}).
     @ivar routed: parts of the prefixes that the host routes to another interface: a container
         bridge, a tunnel.
+    @ivar blocks: what is excluded and what is routed, together.
     @ivar special: the single addresses inside the prefixes that are somebody's, made of the above.
     """
 
@@ -60,6 +68,8 @@ class Ownership:
     neighbors: frozenset[int] = frozenset()
     routed: tuple[Prefix, ...] = ()
     special: dict[int, Owner] = field(init=False, repr=False, compare=False)
+    blocks: PrefixSet = field(init=False, repr=False, compare=False)
+    _excluded: PrefixSet = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         special = dict.fromkeys(self.neighbors, Owner.NEIGHBOR)
@@ -72,6 +82,8 @@ class Ownership:
             if any(address in prefix for prefix in self.prefixes)
         }
         object.__setattr__(self, "special", inside)
+        object.__setattr__(self, "blocks", PrefixSet((*self.excluded, *self.routed)))
+        object.__setattr__(self, "_excluded", PrefixSet(self.excluded))
 
     def of(self, address: int) -> Owner:
         """
@@ -87,13 +99,9 @@ class Ownership:
             return special
         if prefix.anycast(address) is not None:
             return Owner.ANYCAST
-        for excluded in self.excluded:
-            if address in excluded:
-                return Owner.EXCLUDED
-        for elsewhere in self.routed:
-            if address in elsewhere:
-                return Owner.ROUTED
-        return Owner.OURS
+        if address not in self.blocks:
+            return Owner.OURS
+        return Owner.EXCLUDED if address in self._excluded else Owner.ROUTED
 
     def prefixOf(self, address: int) -> Prefix | None:
         """

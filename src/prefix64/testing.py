@@ -103,6 +103,12 @@ class MemoryLink:
         dropped, self.dropped = self.dropped, 0
         return dropped
 
+    def unread(self) -> int:
+        """
+        See L{ILinkSocket.unread}.
+        """
+        return 0 if self.closed else len(self._waiting)
+
     def close(self) -> None:
         """
         See L{ILinkSocket.close}.

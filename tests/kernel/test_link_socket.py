@@ -5,6 +5,8 @@ The packet socket on a real link.
 from __future__ import annotations
 
 import errno
+import os
+import resource
 import socket
 from select import select
 from typing import Any
@@ -185,6 +187,53 @@ class PacketSocketTests(LinkTestCase):
             self.assertEqual(found, sent, f"turn {turn}")
             found.clear()
         self.assertEqual(link.drops(), 0)
+
+    def test_frameForAMacvlan(self) -> None:
+        """
+        A frame that the kernel takes over for an interface on top of this one is another host's.
+        """
+        self.host.ip("link add link eth0 name child type macvlan mode private")
+        self.host.ip("link set dev child address 02:00:00:00:00:33 up")
+        link = self.open()
+        for destination in ("02:00:00:00:00:33", SERVER_LAYER):
+            self.peerSocket.send(linkBytes(destination) + solicitation()[6:])
+        eventually(lambda: link.unread() == 2)
+        self.assertEqual([packetType for _, packetType in link.receive(9)], [3, 0])
+
+    def test_noDescriptorIsLeft(self) -> None:
+        """
+        Too many open files: the error says so, and what was opened until then is closed.
+        """
+        with self.host.entered():
+            before = set(os.listdir("/proc/self/fd"))
+            limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+            for free in range(2):
+                highest = max(map(int, before)) + 1 + free
+                resource.setrlimit(resource.RLIMIT_NOFILE, (highest, limits[1]))
+                try:
+                    spare = self.fillDescriptors(free)
+                    error = self.assertRaises(InterfaceError, PacketSocket, "eth0", FILTER)
+                finally:
+                    for descriptor in spare:
+                        os.close(descriptor)
+                    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+                self.assertIn("Too many open files", str(error))
+                self.assertEqual(set(os.listdir("/proc/self/fd")), before)
+        self.assertEqual(self.host.allmulti(), 0)
+
+    @staticmethod
+    def fillDescriptors(free: int) -> list[int]:
+        """
+        Open as many files as can be, but for a few.
+        """
+        spare: list[int] = []
+        try:
+            while True:
+                spare.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            for _ in range(min(free, len(spare))):
+                os.close(spare.pop())
+        return spare
 
     def test_drops(self) -> None:
         """

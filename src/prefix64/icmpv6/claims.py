@@ -17,19 +17,22 @@ FORGET_AFTER: Final = 86_400.0
 
 ESTABLISHED_AFTER: Final = 10.0
 """
-Seconds from the first sign of life to another one that make an address established: a flood of
-invented ones pushes out others of its kind, and not a router that has spoken for longer.
+Seconds from the first sign of life to another one that make an address established. A flood of
+invented ones pushes out new ones, and none that is established.
 """
 
 MOST_ESTABLISHED: Final = 3072
 """The most established ones."""
 
+_CLEARED_EVERY: Final = 60.0
+"""Seconds from one look through all established ones to the next."""
+
 
 class Claims:
     """
     The addresses that others use, each with the times of its first and its last sign of life. Of
-    too many the one that was silent longest is forgotten: of those that are new, and only of too
-    many established ones of those.
+    too many new ones the one that was silent longest is forgotten. Of too many established ones it
+    is the youngest: however many somebody invents, those that were there before them stay.
 
     @ivar new: by address, the times of the first and the last sign of life, in seconds.
     @ivar established: by address, the time of the last one.
@@ -38,6 +41,7 @@ class Claims:
     def __init__(self) -> None:
         self.new: dict[int, tuple[float, float]] = {}
         self.established: dict[int, float] = {}
+        self._cleared = float("-inf")
 
     def claim(self, address: int, now: float) -> None:
         """
@@ -45,18 +49,39 @@ class Claims:
 
         @param now: seconds, of any monotonic clock.
         """
-        if self.established.pop(address, None) is None:
-            first, last = self.new.pop(address, (now, now))
-            if now - last > FORGET_AFTER:
-                first = now
-            if now - first < ESTABLISHED_AFTER:
-                self.new[address] = first, now
-                if len(self.new) > MOST_CLAIMS - MOST_ESTABLISHED:
-                    del self.new[next(iter(self.new))]
-                return
+        if address in self.established:
+            self.established[address] = now
+            return
+        first, last = self.new.pop(address, (now, now))
+        if now - last > FORGET_AFTER:
+            first = now
+        if now - first >= ESTABLISHED_AFTER:
+            self._establish(address, now)
+            return
+        self.new[address] = first, now
+        if len(self.new) > MOST_CLAIMS - MOST_ESTABLISHED:
+            del self.new[next(iter(self.new))]
+
+    def _establish(self, address: int, now: float) -> None:
+        """
+        Take in one that has spoken for long enough. They stand in the order in which they came.
+        """
+        if len(self.established) >= MOST_ESTABLISHED:
+            self._forgetSilent(now)
+        if len(self.established) >= MOST_ESTABLISHED:
+            self.established.popitem()
         self.established[address] = now
-        if len(self.established) > MOST_ESTABLISHED:
-            del self.established[next(iter(self.established))]
+
+    def _forgetSilent(self, now: float) -> None:
+        """
+        Forget those that were silent for a day, once in a while.
+        """
+        if now - self._cleared < _CLEARED_EVERY:
+            return
+        self._cleared = now
+        silent = [one for one, last in self.established.items() if now - last > FORGET_AFTER]
+        for address in silent:
+            del self.established[address]
 
     def isClaimed(self, address: int, now: float) -> bool:
         """

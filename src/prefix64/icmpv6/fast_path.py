@@ -32,6 +32,7 @@ from prefix64.icmpv6.packets import (
     encodeAdvertisement,
 )
 from prefix64.icmpv6.validation import isStation
+from prefix64.ownership import Owner
 
 FRAME_LENGTH: Final = 86
 """Bytes of a solicitation, or of an advertisement, with one link-layer address option."""
@@ -133,12 +134,14 @@ class _Solicitor(NamedTuple):
 
     @ivar patterns: the served prefixes, each with his link-layer address in its value.
     @ivar source: his address.
+    @ivar claimed: whether it is in a served prefix, and his because he has claimed it.
     @ivar start: the advertisement for him up to its source address.
     @ivar middle: its destination, type and code.
     """
 
     patterns: list[_Served]
     source: int
+    claimed: bool
     start: bytes
     middle: bytes
 
@@ -215,13 +218,14 @@ class _Solicitors:
         """
         One who asks from these addresses.
         """
-        layer = int.from_bytes(linkSource, "big")
+        layer, number = int.from_bytes(linkSource, "big"), int.from_bytes(source, "big")
         frame = encodeAdvertisement(
             self._ours, linkSource, self._source or source, source, source, 0
         )
         return _Solicitor(
             [pattern._replace(value=pattern.value | layer) for pattern in self._served],
-            int.from_bytes(source, "big"),
+            number,
+            self._ownership.of(number) is Owner.OURS,
             frame[:22] + (self._source or b""),
             frame[38:56],
         )
@@ -234,7 +238,7 @@ def _answerOf(neighbor: NeighborDiscovery) -> Answer:
     """
     ownership, isListed = neighbor.tables.table.ownership, neighbor.tables.table.isListed
     hasHosts, onlyHosts = neighbor.tables.table.hasHosts, neighbor.onlyHosts
-    special, blocks = ownership.special, (*ownership.excluded, *ownership.routed)
+    special, blocks = ownership.special, ownership.blocks
     new, established = neighbor.claims.new, neighbor.claims.established
     plain, override = _template(neighbor, False), _template(neighbor, True)
     option = b"\x02\x01" + neighbor.identity.linkLayerAddress
@@ -249,7 +253,7 @@ def _answerOf(neighbor: NeighborDiscovery) -> Answer:
         solicitor = known.get(head) or learn(head, now)
         if solicitor is None or len(frame) < FRAME_LENGTH:
             return None
-        patterns, source, start, middle = solicitor
+        patterns, source, claimed, start, middle = solicitor
         rest = fromBytes(frame[_REST], "big")
         for pattern in patterns:
             mask, value, identifierMask, reserved = pattern
@@ -264,10 +268,11 @@ def _answerOf(neighbor: NeighborDiscovery) -> Answer:
             or not identifier
             or identifier >> RESERVED_ANYCAST_BITS == reserved
             or target == source
+            or (claimed and source not in established)
             or target in special
             or target in new
             or target in established
-            or (blocks and _isIn(blocks, target))
+            or target in blocks
             or (destination != _GROUP | target & 0xFFFFFF and destination >> 120 == 0xFF)
         ):
             return None
@@ -282,10 +287,3 @@ def _answerOf(neighbor: NeighborDiscovery) -> Answer:
         return join((start, middle, checked, flags, wanted, option))
 
     return answer
-
-
-def _isIn(blocks: tuple[Prefix, ...], address: int) -> bool:
-    """
-    Tell whether an address is in one of some prefixes.
-    """
-    return any(address in block for block in blocks)

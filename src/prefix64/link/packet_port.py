@@ -4,7 +4,9 @@ The packet socket as a citizen of the reactor: frames are drained and answered i
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from collections.abc import Callable
 from errno import errorcode
 from typing import Any
 
@@ -37,13 +39,21 @@ class PacketPort:
         interface that is down is no reason to stop.
     """
 
-    def __init__(self, reactor: Any, link: ILinkSocket, respond: RespondAll) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        link: ILinkSocket,
+        respond: RespondAll,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """
+        @param clock: the time in seconds. The reactor's is the time of day, which may be set.
         @param respond: given frames with their packet types, and the time in seconds: the replies.
         """
         self._reactor = reactor
         self._link = link
         self._respond = respond
+        self._clock = clock
         self._open = False
         self.sendErrors: Counter[str] = Counter()
 
@@ -69,6 +79,12 @@ class PacketPort:
         """
         return self._link.drops()
 
+    def unread(self) -> int:
+        """
+        How many frames wait to be answered.
+        """
+        return self._link.unread()
+
     def fileno(self) -> int:
         """
         The socket's descriptor.
@@ -86,14 +102,14 @@ class PacketPort:
         Answer what has come, up to L{MOST_FRAMES} frames or for L{MOST_SECONDS}. What is left makes
         the descriptor readable again.
         """
-        now = self._reactor.seconds()
+        now = self._clock()
         frames = self._link.receive(AT_ONCE)
         if not frames:
             self._interfaceFailed()
         self._answer(frames, now)
         answered, deadline = AT_ONCE, now + MOST_SECONDS
         while len(frames) == AT_ONCE and answered < MOST_FRAMES:
-            now = self._reactor.seconds()
+            now = self._clock()
             if now > deadline:
                 return
             frames = self._link.receive(AT_ONCE)

@@ -30,6 +30,9 @@ LARGEST_FRAME = 65_550
 USUAL_LENGTH = 86
 """Bytes of an advertisement: what is sent most."""
 
+_MOST_ERRORS = 16
+"""Errors in a row that may stand before a frame."""
+
 _ETH_P_IPV6 = 0x86DD
 _SOL_PACKET = 263
 _PACKET_ADD_MEMBERSHIP = 1
@@ -88,18 +91,15 @@ class ILinkSocket(Interface):
         How many frames the kernel has dropped since the last call, because we were too slow.
         """
 
+    def unread() -> int:
+        """
+        How many frames have come and were not received.
+        """
+
     def close() -> None:
         """
         Close it. The interface's ALLMULTI goes back to what it was.
         """
-
-
-def _packetSocket() -> socket.socket:
-    """
-    A packet socket that receives nothing yet.
-    """
-    kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-    return socket.socket(socket.AF_PACKET, kind, 0)
 
 
 def attachFilter(to: socket.socket, program: bytes) -> None:
@@ -131,26 +131,28 @@ class PacketSocket:
         self._ring: ReceiveRing | None = None
         self._batch = SendBatch(USUAL_LENGTH)
         self._error: OSError | None = None
+        self._sockets: list[socket.socket] = []
         try:
-            self._socket, self._sender = _packetSocket(), _packetSocket()
+            self._open(interface, program)
         except PermissionError:
+            self.close()
             raise PrivilegeError(
                 "a packet socket needs CAP_NET_RAW: run it as root (sudo)"
             ) from None
-        try:
-            self._open(interface, program)
-        except (OSError, InterfaceError) as error:
+        except OSError as error:
             self.close()
-            if isinstance(error, InterfaceError):
-                raise
             raise InterfaceError(
                 f"interface {interface!r}: no packet socket: {os.strerror(error.errno or 0)}"
             ) from None
+        except InterfaceError:
+            self.close()
+            raise
 
     def _open(self, interface: str, program: bytes) -> None:
         """
         Filter, share the ring, bind and join, in this order.
         """
+        self._socket, self._sender = self._packetSocket(), self._packetSocket()
         attachFilter(self._socket, program)
         self._share()
         self._socket.bind((interface, _ETH_P_IPV6))
@@ -163,11 +165,21 @@ class PacketSocket:
         # One more to send, that the reactor does not watch: it would be woken by each frame sent.
         self._sender.bind((interface, 0))
         index = socket.if_nametoindex(interface)
+        assert self._ring is not None
+        self._ring.interface = index
         self._socket.setsockopt(
             _SOL_PACKET,
             _PACKET_ADD_MEMBERSHIP,
             struct.pack("iHH8s", index, _PACKET_MR_ALLMULTI, 0, b""),
         )
+
+    def _packetSocket(self) -> socket.socket:
+        """
+        Make a packet socket that receives nothing yet.
+        """
+        kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+        self._sockets.append(socket.socket(socket.AF_PACKET, kind, 0))
+        return self._sockets[-1]
 
     def _share(self) -> None:
         """
@@ -201,12 +213,13 @@ class PacketSocket:
         Take a frame that did not fit into the ring. An error of the interface that stands before it
         is kept.
         """
-        for _ in range(2):
+        for _ in range(_MOST_ERRORS):
             try:
                 return self._socket.recv(LARGEST_FRAME)
+            except BlockingIOError:
+                break
             except OSError as error:
-                if not isinstance(error, BlockingIOError):
-                    self._error = error
+                self._error = error
         return None
 
     def takeError(self) -> OSError | None:
@@ -250,6 +263,12 @@ class PacketSocket:
         statistics = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
         return cut + int(struct.unpack("II", statistics)[1])
 
+    def unread(self) -> int:
+        """
+        See L{ILinkSocket.unread}.
+        """
+        return 0 if self._ring is None else self._ring.waiting()
+
     def close(self) -> None:
         """
         See L{ILinkSocket.close}.
@@ -257,5 +276,5 @@ class PacketSocket:
         if self._ring is not None:
             self._ring.close()
             self._ring = None
-        for one in (self._socket, self._sender):
+        for one in self._sockets:
             one.close()

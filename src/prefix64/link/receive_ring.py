@@ -20,6 +20,8 @@ from collections.abc import Callable
 from mmap import mmap
 from typing import Final
 
+from prefix64.icmpv6.packets import PACKET_OTHERHOST
+
 SLOT: Final = 256
 """
 Bytes of a slot. Solicitations and usual pings fit in; what does not is in the socket's own queue
@@ -39,7 +41,9 @@ _LAST = SLOT * (SLOTS - 1)
 _FOR_US = 1
 _COPY = 2
 _PACKET_TYPE = 42
-_LENGTH, _SNAPLEN = 1, 2
+_LENGTH, _SNAPLEN, _INTERFACE = 1, 2, 9
+"""Places in a slot, in units of four bytes."""
+
 _MAC = 6
 """The place of the frame, in units of two bytes."""
 
@@ -55,6 +59,8 @@ class ReceiveRing:
     """
     Takes frames out of the ring.
 
+    @ivar interface: the index of the interface. A frame that the kernel took over for another one
+        on top of it (a VLAN, a macvlan) comes here too, and is another host's.
     @ivar cut: how many frames were lost because they did not fit into their slot, and were not in
         the socket's queue.
     """
@@ -70,6 +76,7 @@ class ReceiveRing:
         self._halves = self._bytes.cast("H")
         self._whole = whole
         self._next = 0
+        self.interface = 0
         self.cut = 0
 
     def take(self, most: int) -> list[tuple[bytes, int]]:
@@ -79,25 +86,34 @@ class ReceiveRing:
         @param most: at most so many.
         @return: each with its packet type.
         """
-        memory, words, halves = self._memory, self._words, self._halves
+        memory, words, halves, ours = self._memory, self._words, self._halves, self.interface
         frames: list[tuple[bytes, int]] = []
         at = self._next
         while len(frames) < most and words[at >> 2] & _FOR_US:
             word = at >> 2
+            packetType = memory[at + _PACKET_TYPE]
+            if words[word + _INTERFACE] != ours:
+                packetType = PACKET_OTHERHOST
             length = words[word + _SNAPLEN]
             if length == words[word + _LENGTH]:
                 start = at + halves[(at >> 1) + _MAC]
-                frames.append((memory[start : start + length], memory[at + _PACKET_TYPE]))
+                frames.append((memory[start : start + length], packetType))
             else:
                 whole = self._whole() if words[word] & _COPY else None
                 if whole is None:
                     self.cut += 1
                 else:
-                    frames.append((whole, memory[at + _PACKET_TYPE]))
+                    frames.append((whole, packetType))
             words[word] = 0
             at = at + SLOT if at < _LAST else 0
         self._next = at
         return frames
+
+    def waiting(self) -> int:
+        """
+        How many frames have come and were not taken.
+        """
+        return sum(self._words[at >> 2] & _FOR_US for at in range(0, SLOT * SLOTS, SLOT))
 
     def close(self) -> None:
         """

@@ -47,6 +47,7 @@ class HostState:
     whoever then answered for its address would cut the whole link off.
 
     @ivar link: the served interface; L{None} while there is none.
+    @ivar revision: another number whenever something may have changed.
     @ivar stale: a route or rule went that may have been ours, or may have led out of a prefix:
         everything is to be read again.
     """
@@ -74,6 +75,7 @@ class HostState:
         self._isListed = isListed
         self.link: Link | None = None
         self.stale = False
+        self.revision = 0
         self._addresses: set[InterfaceAddress] = set()
         self._gateways: set[int] = set()
         self._routed: set[InterfaceRoute] = set()
@@ -87,6 +89,7 @@ class HostState:
         @raise Prefix64Error: the kernel's tables cannot be read.
         """
         self.stale = False
+        self.revision += 1
         self.link = self._kernel.link(self._interface)
         self._addresses = self._kernel.addresses()
         self._forwarding = self._kernel.forwarding()
@@ -149,7 +152,11 @@ class HostState:
             return  # a bridge speaks of its ports in messages of its own
         take = self._TAKERS.get(message.get("event"))
         if take is not None:
+            before = len(self._neighbors)
             take(self, message)
+            # Strangers on the link make neighbor events, as many as they like.
+            ofNeighbor = take in (HostState._neighborIsThere, HostState._neighborIsGone)
+            self.revision += not ofNeighbor or len(self._neighbors) != before
 
     def _linkIsThere(self, message: Any) -> None:
         link = readLink(message)

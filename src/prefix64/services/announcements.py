@@ -4,6 +4,7 @@ Unsolicited Neighbor Advertisements after our link-layer address has changed (RF
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
@@ -32,16 +33,23 @@ class Announcements:
     """
 
     def __init__(
-        self, reactor: Any, tables: CurrentTable, neighbor: NeighborDiscovery, known: bytes
+        self,
+        reactor: Any,
+        tables: CurrentTable,
+        neighbor: NeighborDiscovery,
+        known: bytes,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
         @param reactor: its C{callLater} paces them.
         @param known: the link-layer address that neighbors have learned, or will.
+        @param clock: the time in seconds, as the responder has it.
         """
         self._reactor = reactor
         self._tables = tables
         self._neighbor = neighbor
         self._known = known
+        self._clock = clock
         self._next: Any = None
 
     def follow(self, link: Link, send: Callable[[bytes], None]) -> None:
@@ -80,7 +88,7 @@ class Announcements:
         def announceOne() -> None:
             nonlocal sent, failed
             self._next = None
-            frame = self._neighbor.unsolicited(waiting.popleft(), self._reactor.seconds())
+            frame = self._neighbor.unsolicited(waiting.popleft(), self._clock())
             try:
                 if frame is not None:
                     send(frame)

@@ -110,7 +110,7 @@ class Icmpv6Service(Service):
         limits = Limits(self._settings.rate, self._settings.sourceRate)
         self.responder = Responder(self._identity, neighbor, echo, limits if limits.any else None)
         self._announcements = Announcements(
-            self._reactor, self._tables, neighbor, link.linkLayerAddress
+            self._reactor, self._tables, neighbor, link.linkLayerAddress, self._edges.clock
         )
         self._open()
 
@@ -146,7 +146,7 @@ class Icmpv6Service(Service):
         if self._announcements is not None:
             self._announcements.stop()
         if self._port is not None:
-            self._drops += self._port.drops()
+            self._drops += self._port.drops() + self._port.unread()
             self._sendErrors.update(self._port.sendErrors)
             self._port.stopReading()
             self._port = None
@@ -173,7 +173,7 @@ class Icmpv6Service(Service):
             )
         program = icmpv6Filter(self._settings.prefixes, self._answersEcho)
         self._link = self._edges.link(self._settings.interface, program)
-        self._port = PacketPort(self._reactor, self._link, respond)
+        self._port = PacketPort(self._reactor, self._link, respond, self._edges.clock)
         self._groups.follow()
 
     def _identify(self) -> None:

@@ -55,6 +55,7 @@ class RoutingService(Service):
         self._listeners: list[Callable[[], None]] = []
         self._last: tuple[Link | None, bool] = None, False
         self._refused = ""
+        self._seen = -1
 
     def whenChanged(self, listener: Callable[[], None]) -> None:
         """
@@ -161,7 +162,8 @@ class RoutingService(Service):
         """
         if lost or self.state.stale:
             self._rereadLater()
-        self._compare()
+        if self.state.revision != self._seen:
+            self._compare()
 
     def _rereadLater(self) -> None:
         """
@@ -192,6 +194,7 @@ class RoutingService(Service):
 
         @param missing: whether something of ours is not in the kernel.
         """
+        self._seen = self.state.revision
         ownership = self.state.ownership()
         now = self.link, self.isRouter
         same = ownership == self._tables.table.ownership and now == self._last
@@ -235,4 +238,6 @@ def _refusal(follow: Callable[[], None]) -> Prefix64Error | None:
         follow()
     except Prefix64Error as error:
         return error
+    except OSError as error:  # such as too many open files
+        return InterfaceError(f"the host cannot be followed: {error.strerror}")
     return None

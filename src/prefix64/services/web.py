@@ -99,11 +99,11 @@ class WebService(Service):
         super().stopService()
         ports, self.ports = self.ports, []
         numbers = [getattr(port.getHost(), "port", 0) for port in ports]
-        deadline = self._reactor.seconds() + END_TIMEOUT
+        deadline = self._edges.clock() + END_TIMEOUT
         for port in ports:
             yield maybeDeferred(port.stopListening)
         if self._site is not None:
             yield self._site.endConnections()
-        while self._edges.isDelivering(numbers) and self._reactor.seconds() < deadline:
+        while self._edges.isDelivering(numbers) and self._edges.clock() < deadline:
             yield deferLater(self._reactor, _LOOK_AGAIN)
         self._closeLog()
