@@ -123,7 +123,7 @@ class LinkSocketTestsMixin:
         self.assertGreaterEqual(link.unread(), 1)
         self.received(link, 1)
         self.assertNothingLeft(link)
-        self.assertEqual(link.unread(), 0)
+        self.assertEqual((link.unread(), link.isBound()), (0, True))
 
     def test_atMostSoMany(self) -> None:
         """
@@ -224,7 +224,7 @@ class LinkSocketTestsMixin:
         link.close()
         link.close()
         self.assertEqual(link.fileno(), -1)
-        self.assertEqual((link.drops(), link.unread()), (0, 0))
+        self.assertEqual((link.drops(), link.unread(), link.isBound()), (0, 0, False))
 
     def test_closedLinkRaises(self) -> None:
         """

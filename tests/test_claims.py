@@ -178,6 +178,13 @@ class ClaimCases(CaseTestCase):
             (frames.advertisement(PREFIX_ROUTER, solicited=1), 2),
             (frames.advertisement(PREFIX_ROUTER, override=0), 2),
             (frames.advertisement(PREFIX_ROUTER, linkSource=HOST_LINK), 2),
+            (frames.advertisement(PREFIX_ROUTER, linkSource="01:00:00:00:00:01"), 2),
+            (
+                frames.solicitation(
+                    "2001:db8:0:64::5", source=PREFIX_ROUTER, linkSource="01:00:00:00:00:01"
+                ),
+                2,
+            ),
         ):
             self.hear(frame, packetType=packetType)
             self.assertEqual(len(self.discovery.claims), 0)
@@ -302,6 +309,6 @@ class AdvertisementTests(SynchronousTestCase):
         self.assertIs(decode(frames.advertisement(hopLimit=64)), Verdict.HOP_LIMIT)
         self.assertIs(decode(frame[:57] + bytes([frame[57] ^ 1]) + frame[58:]), Verdict.CHECKSUM)
         self.assertIs(decode(frames.advertisement("ff02::1")), Verdict.MULTICAST_TARGET)
-        self.assertIs(decode(frames.advertisement(solicited=1)), Verdict.OTHER_GROUP)
+        self.assertIs(decode(frames.advertisement(solicited=1)), Verdict.SOLICITED_TO_GROUP)
         for end in range(len(frame)):
             self.assertIsInstance(decode(frame[:end]), Verdict)

@@ -10,6 +10,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from prefix64.addressing import formatAddress, parseAddress, parsePrefix
+from prefix64.errors import RoutingError
 from prefix64.ownership import Owner
 from prefix64.routing.host_state import (
     LOOPBACK_INDEX,
@@ -35,7 +36,8 @@ ETH0, ETH1 = 2, 3
 STALE, INCOMPLETE, FAILED = 0x04, 0x01, 0x20
 NLM_F_REPLACE = 0x100
 RTM_F_CLONED = 0x200
-RTN_BLACKHOLE, MAIN_TABLE, RTPROT_RA = 6, 254, 9
+RTN_BLACKHOLE, MAIN_TABLE = 6, 254
+RTPROT_KERNEL, RTPROT_BOOT, RTPROT_RA = 2, 3, 9
 MAC = "02:00:00:00:00:99"
 
 
@@ -58,8 +60,10 @@ def linkEvent(event: str = "RTM_NEWLINK", name: str = "eth0", index: int = ETH0)
     return Message(fields, {"IFLA_IFNAME": name, "IFLA_ADDRESS": MAC})
 
 
-def addressEvent(text: str, event: str = "RTM_NEWADDR", index: int = ETH0) -> Message:
-    return Message({"event": event, "index": index}, {"IFA_ADDRESS": text})
+def addressEvent(
+    text: str, event: str = "RTM_NEWADDR", index: int = ETH0, length: int = 128
+) -> Message:
+    return Message({"event": event, "index": index, "prefixlen": length}, {"IFA_ADDRESS": text})
 
 
 def routeEvent(*gateways: str, event: str = "RTM_NEWROUTE", flags: int = 0) -> Message:
@@ -84,16 +88,18 @@ def routedEvent(
     kind: int = RTN_UNICAST,
     flags: int = 0,
     requestFlags: int = 0,
+    protocol: int = RTPROT_BOOT,
 ) -> Message:
     """
     A route to an interface, without a gateway.
 
     @param flags: of the route.
     @param requestFlags: of the request that led to it, which the kernel repeats.
+    @param protocol: who made it.
     """
     prefix = parsePrefix(text)
     fields = {"event": event, "flags_of_request": requestFlags, "flags": flags, "type": kind}
-    fields |= {"table": MAIN_TABLE, "proto": 2, "src_len": 0, "dst_len": prefix.length}
+    fields |= {"table": MAIN_TABLE, "proto": protocol, "src_len": 0, "dst_len": prefix.length}
     return Message(fields, {"RTA_DST": formatAddress(prefix.network), "RTA_OIF": index})
 
 
@@ -186,7 +192,7 @@ class HostStateTests(SynchronousTestCase):
         IFA_LOCAL is the host's, IFA_ADDRESS then the peer's (rtnetlink(7)).
         """
         message = Message(
-            {"event": "RTM_NEWADDR", "index": ETH0},
+            {"event": "RTM_NEWADDR", "index": ETH0, "prefixlen": 128},
             {"IFA_ADDRESS": "2001:db8::9", "IFA_LOCAL": "2001:db8::5"},
         )
         self.state.messageReceived(message)
@@ -476,6 +482,48 @@ class NeighborTests(HostStateTests):
         self.state = self.made()
         self.assertIs(self.owner("2001:db8::7"), Owner.NEIGHBOR)
         self.assertIs(self.owner("2001:db8::8"), Owner.OURS)
+
+    def test_routesThatTheKernelMade(self) -> None:
+        """
+        One for an address of the host leads elsewhere, for as long as that address is there; one
+        that came by a router advertisement, which a stranger can send, never.
+        """
+        part, inside = "2001:db8::8:0:0:0/80", "2001:db8::8:0:0:7"
+        for protocol in (RTPROT_KERNEL, RTPROT_RA):
+            self.state.messageReceived(routedEvent(part, protocol=protocol))
+            self.assertIs(self.owner(inside), Owner.OURS)
+        for length, owner in ((128, Owner.OURS), (80, Owner.ROUTED)):
+            self.state.messageReceived(addressEvent("2001:db8::8:0:0:1", index=ETH1, length=length))
+            self.assertIs(self.owner(inside), owner)
+        self.state.messageReceived(
+            addressEvent("2001:db8::8:0:0:1", event="RTM_DELADDR", index=ETH1)
+        )
+        self.assertIs(self.owner(inside), Owner.OURS)
+        self.state.messageReceived(routedEvent(part))
+        self.assertIs(self.owner(inside), Owner.ROUTED)
+
+    def test_readingThatFailsLeavesEverythingAsItWas(self) -> None:
+        """
+        What is routed elsewhere does not become ours because a table could not be read.
+        """
+        self.state.messageReceived(routedEvent("2001:db8::8:0:0:0/80"))
+
+        def fail() -> None:
+            raise RoutingError("the kernel's tables cannot be read")
+
+        self.patch(self.kernel, "routed", fail)
+        self.assertRaises(RoutingError, self.state.refresh)
+        self.assertIs(self.owner("2001:db8::8:0:0:7"), Owner.ROUTED)
+
+    def test_interfaceThatCameBackIsAnother(self) -> None:
+        """
+        Also one of the same index: deleted, or renamed.
+        """
+        for event in (linkEvent("RTM_DELLINK"), linkEvent(name="other")):
+            births = self.state.births
+            self.state.messageReceived(event)
+            self.state.messageReceived(linkEvent())
+            self.assertEqual(self.state.births, births + 1)
 
     def test_whatChangesNothingIsNoNewRevision(self) -> None:
         """

@@ -834,7 +834,12 @@ class OwnershipTests(CaseTestCase):
         An address of the host on another interface is answered for: on this one the kernel is
         silent about it.
         """
-        self.assertOurs(World(hostAddresses=[TARGET]), TARGET)
+        world = World(hostAddresses=[TARGET])
+        self.assertOurs(world, TARGET)
+        self.assertDefended(world, probe(), flags=0x00)
+        self.assertSilent(
+            World(hostAddresses=[TARGET], dad=DadPolicy.IGNORE), probe(), Verdict.DAD_IGNORED
+        )
 
     def test_case50_gateway(self) -> None:
         """

@@ -37,6 +37,7 @@ class MemoryLink:
     @ivar sendErrors: errors that the next sends raise, in order.
     @ivar errors: what the interface has to report, in order.
     @ivar dropped: what L{drops} says next.
+    @ivar bound: whether its interface is there.
     @ivar closed: whether it was closed.
     """
 
@@ -46,6 +47,7 @@ class MemoryLink:
         self.sendErrors: deque[OSError] = deque()
         self.errors: deque[OSError] = deque()
         self.dropped = 0
+        self.bound = True
         self.closed = False
         self._waiting: deque[tuple[bytes, int]] = deque()
 
@@ -102,6 +104,12 @@ class MemoryLink:
         """
         dropped, self.dropped = self.dropped, 0
         return dropped
+
+    def isBound(self) -> bool:
+        """
+        See L{ILinkSocket.isBound}.
+        """
+        return self.bound and not self.closed
 
     def unread(self) -> int:
         """

@@ -4,12 +4,15 @@ Neighbor Discovery as a real kernel on the link sees it.
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from scapy.layers.inet6 import (
     ICMPv6DestUnreach,
     ICMPv6ND_NA,
+    ICMPv6ND_RA,
     ICMPv6ND_Redirect,
+    ICMPv6NDOptPrefixInfo,
     ICMPv6ParamProblem,
     ICMPv6TimeExceeded,
     IPv6,
@@ -26,6 +29,7 @@ from tests.kernel.namespaces import (
     SERVER_LAYER,
     SERVER_LINK_LOCAL,
     eventually,
+    makeLink,
 )
 from tests.kernel.wire import flagsOf, layerAddressIn, solicitation
 
@@ -33,6 +37,12 @@ ERRORS = (ICMPv6DestUnreach, ICMPv6TimeExceeded, ICMPv6ParamProblem, ICMPv6ND_Re
 SOLICITED, SOLICITED_OVERRIDE, OVERRIDE = 0x40, 0x60, 0x20
 OWN = "2001:db8::b:1"
 LISTED = "2001:db8::a:1"
+RA_FROM_STRANGER = (
+    Ether(src="02:00:00:00:00:66", dst="33:33:00:00:00:01")
+    / IPv6(src="fe80::66", dst="ff02::1", hlim=255)
+    / ICMPv6ND_RA(routerlifetime=0)
+)
+"""A router advertisement, by nobody's router."""
 
 
 def test_suite() -> Any:
@@ -461,6 +471,38 @@ class AdvertisementOptionTests(KernelTestCase):
         lab.server.ip("route del 2001:db8::d:0/112 dev br0")
         eventually(lambda: self._isAnswered(lab, "2001:db8::d:1"), what="ours again")
         self.assertFalse(self._isAnswered(lab, "2001:db8::c:1"))
+
+    def test_strangerOnAnotherLink(self) -> None:
+        """
+        A router advertisement on another link of the host makes its kernel believe that halves of
+        the prefix are there: they stay ours. A part in which the host has an address there is not.
+        """
+        lab = self.makeLab()
+        makeLink(lab.router, lab.server, "eth1")
+        for end in (lab.router, lab.server):
+            end.ip("link set dev eth1 addrgenmode eui64 down")
+            end.ip("link set dev eth1 up")
+        lab.server.sysctl("conf/eth1/accept_ra", 2)
+        lab.start()
+        one, other = (
+            ICMPv6NDOptPrefixInfo(prefix=half, prefixlen=65, L=1, A=0)
+            for half in ("2001:db8::", "2001:db8:0:0:8000::")
+        )
+        with lab.router.entered():
+            stranger = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+            stranger.bind(("eth1", 0))
+        self.addCleanup(stranger.close)
+
+        def isBelieved() -> bool:
+            stranger.send(bytes(RA_FROM_STRANGER / one / other))
+            return "8000::/65" in lab.server.ip("-6 route show dev eth1")
+
+        eventually(isBelieved, what="the kernel has the routes")
+        lab.server.ip("address add 2001:db8::c:0:0:1/80 dev eth1 nodad")
+        eventually(lambda: not self._isAnswered(lab, "2001:db8::c:0:0:2"), what="the host's own")
+        for target in ("2001:db8::e:1", "2001:db8:0:0:8000::1"):
+            self.assertTrue(self._isAnswered(lab, target), target)
+        self.assertNotIn("/65", lab.server.ip("-6 route show table 64"))
 
     def _isAnswered(self, lab: Lab, target: str) -> bool:
         """

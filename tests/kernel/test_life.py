@@ -320,6 +320,28 @@ class InterfaceLifeTests(LifeTestCase):
         wire.send(solicitation("2001:db8::63"))
         return bool(wire.advertisements("2001:db8::63"))
 
+    def test_case63_backWithTheSameIndex(self) -> None:
+        """
+        The interface goes to another network namespace and comes back with the index that it had,
+        while the service is too busy to look: what it hears then is one batch.
+        """
+        lab, elsewhere = self.makeLab(), self.makeNamespace("elsewhere")
+        service = lab.start()
+        self.assertServes(lab)
+        index = lab.server.ip("-o link show dev eth0").partition(":")[0]
+        service.process.send_signal(signal.SIGSTOP)
+        try:
+            lab.server.ip(f"link set eth0 netns {elsewhere.name}")
+            elsewhere.ip(f"link set eth0 netns {lab.server.name}")
+            lab.server.ip("link set dev eth0 addrgenmode none up")
+            lab.configureServer()
+        finally:
+            service.process.send_signal(signal.SIGCONT)
+        self.assertEqual(lab.server.ip("-o link show dev eth0").partition(":")[0], index)
+        eventually(lambda: lab.ping(ADDRESS, wait=0.5).received)
+        self.assertServes(lab)
+        self.assertEqual(lab.server.allmulti(), 1)
+
     def test_case64_linkLayerAddressChanges(self) -> None:
         """
         Advertisements have the new link-layer address, as their source too, and ping goes on.

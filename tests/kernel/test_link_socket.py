@@ -343,6 +343,7 @@ class PacketSocketTests(LinkTestCase):
         """
         link = self.open()
         self.host.ip("link del eth0")
+        self.assertFalse(link.isBound())
         self.assertEqual(link.receive(9), [])
         self.assertIsNotNone(link.takeError())
         error = self.assertRaises(OSError, link.send, solicitation())

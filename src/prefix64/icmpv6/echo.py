@@ -19,8 +19,8 @@ from prefix64.ownership import Owner
 
 class Echo:
     """
-    Decides about well-formed echo requests: exactly the ones that the guard keeps from the kernel
-    are ours.
+    Decides about well-formed echo requests. What is not answered here the kernel does not answer
+    either: the guard keeps from it all requests to addresses that are ours.
     """
 
     def __init__(self, neighbor: NeighborDiscovery) -> None:

@@ -120,7 +120,8 @@ class NeighborDiscovery:
             return verdict, None
         listed = table.isListed(address)
         if solicitation.source == UNSPECIFIED:
-            return self._probed(solicitation, listed)
+            own = table.ownership.of(address) is Owner.HOST
+            return self._probed(solicitation, listed, own)
         return self._advertise(solicitation, listed)
 
     def advertised(self, advertisement: Advertisement, now: float) -> Answer:
@@ -172,7 +173,7 @@ class NeighborDiscovery:
         """
         number = int.from_bytes(address, "big")
         table = self.tables.table
-        if table.ownership.of(number) is not Owner.OURS:
+        if table.ownership.of(number) is not Owner.OURS or not isStation(linkLayerAddress):
             return False
         listed = table.isListed(number)
         conflict = (advertised or listed) and self.withheld(number, now) is None
@@ -196,14 +197,16 @@ class NeighborDiscovery:
             return Verdict.CLAIMED
         return None
 
-    def _probed(self, solicitation: Solicitation, listed: bool) -> Answer:
+    def _probed(self, solicitation: Solicitation, listed: bool, own: bool) -> Answer:
         """
         Decide about a duplicate address probe. A defence goes to all nodes, with S = 0 (7.2.4).
+
+        @param own: whether the host itself has the address, on another interface.
         """
         verdict = malformedProbe(solicitation)
         if verdict is not None:
             return verdict, None
-        if self._dad is DadPolicy.IGNORE or (self._dad is DadPolicy.AUTO and not listed):
+        if self._dad is DadPolicy.IGNORE or (self._dad is DadPolicy.AUTO and not (listed or own)):
             return Verdict.DAD_IGNORED, None
         flags = self.flags(listed, solicited=False)
         frame = self._advertisement(solicitation, ALL_NODES_LINK_LAYER, ALL_NODES, flags)

@@ -208,7 +208,7 @@ def _advertisement(frame: bytes, end: int) -> Advertisement | Verdict:
     if message[8] == 0xFF:
         return Verdict.MULTICAST_TARGET
     if frame[38] == 0xFF and message[4] & FLAG_SOLICITED:
-        return Verdict.OTHER_GROUP
+        return Verdict.SOLICITED_TO_GROUP
     return Advertisement(frame[6:12], frame[22:38], message[8:24], message[4])
 
 

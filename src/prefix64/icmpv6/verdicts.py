@@ -45,6 +45,7 @@ class Verdict(enum.IntEnum):
     OTHER_GROUP = enum.auto()
     SOURCE_IS_TARGET = enum.auto()
     LINK_LAYER_GROUP = enum.auto()
+    SOLICITED_TO_GROUP = enum.auto()
     # duplicate address detection
     DAD_LINK_LAYER_OPTION = enum.auto()
     DAD_DESTINATION = enum.auto()
@@ -98,12 +99,13 @@ _REASONS = {
     Verdict.OPTION_OVERRUN: "option past the end",
     Verdict.MULTICAST_SOURCE: "multicast source",
     Verdict.SPECIAL_SOURCE: "source is unspecified or loopback",
-    Verdict.LINK_LAYER_ADDRESS: "source link-layer address is no station's",
+    Verdict.LINK_LAYER_ADDRESS: "source link-layer address is ours, or no station's",
     Verdict.MULTICAST_TARGET: "multicast target",
     Verdict.SPECIAL_TARGET: "target is no global unicast address",
     Verdict.OTHER_GROUP: "destination is not the target's solicited-node group",
     Verdict.SOURCE_IS_TARGET: "source is the target",
     Verdict.LINK_LAYER_GROUP: "sent to a link-layer group",
+    Verdict.SOLICITED_TO_GROUP: "solicited advertisement, but to a group",
     Verdict.DAD_LINK_LAYER_OPTION: "unspecified source with a source link-layer address option",
     Verdict.DAD_DESTINATION: "unspecified source, but not to a solicited-node group",
     Verdict.DAD_IGNORED: "duplicate address detection is not answered",

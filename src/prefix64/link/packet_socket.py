@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import socket
 import struct
@@ -43,6 +44,7 @@ _PACKET_COPY_THRESH = 7
 _PACKET_VERSION = 10
 _SO_ATTACH_FILTER = 26
 _SO_RCVBUFFORCE = 33
+_SIOCGIFINDEX = 0x8933
 
 
 class ILinkSocket(Interface):
@@ -89,6 +91,11 @@ class ILinkSocket(Interface):
     def drops() -> int:
         """
         How many frames the kernel has dropped since the last call, because we were too slow.
+        """
+
+    def isBound() -> bool:
+        """
+        Tell whether the interface is still there. One that was deleted and made again is another.
         """
 
     def unread() -> int:
@@ -164,7 +171,7 @@ class PacketSocket:
         self.linkLayerAddress = bytes(linkLayerAddress)
         # One more to send, that the reactor does not watch: it would be woken by each frame sent.
         self._sender.bind((interface, 0))
-        index = socket.if_nametoindex(interface)
+        index = self._interfaceIndex(interface)
         assert self._ring is not None
         self._ring.interface = index
         self._socket.setsockopt(
@@ -172,6 +179,14 @@ class PacketSocket:
             _PACKET_ADD_MEMBERSHIP,
             struct.pack("iHH8s", index, _PACKET_MR_ALLMULTI, 0, b""),
         )
+
+    def _interfaceIndex(self, interface: str) -> int:
+        """
+        The index of the interface; asked with a socket that there is, for there may be no other.
+        """
+        request = struct.pack("16si", interface.encode(), 0)
+        _, index = struct.unpack("16si", fcntl.ioctl(self._socket, _SIOCGIFINDEX, request))
+        return int(index)
 
     def _packetSocket(self) -> socket.socket:
         """
@@ -262,6 +277,12 @@ class PacketSocket:
         cut, self._ring.cut = self._ring.cut, 0
         statistics = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
         return cut + int(struct.unpack("II", statistics)[1])
+
+    def isBound(self) -> bool:
+        """
+        See L{ILinkSocket.isBound}. The kernel unbinds a socket whose interface goes.
+        """
+        return self._ring is not None and bool(self._socket.getsockname()[0])
 
     def unread(self) -> int:
         """

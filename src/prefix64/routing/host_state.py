@@ -47,6 +47,8 @@ class HostState:
     whoever then answered for its address would cut the whole link off.
 
     @ivar link: the served interface; L{None} while there is none.
+    @ivar births: how many times the served interface went; one that came back meanwhile is another
+        one, also if it has the same index.
     @ivar revision: another number whenever something may have changed.
     @ivar stale: a route or rule went that may have been ours, or may have led out of a prefix:
         everything is to be read again.
@@ -76,6 +78,7 @@ class HostState:
         self.link: Link | None = None
         self.stale = False
         self.revision = 0
+        self.births = 0
         self._addresses: set[InterfaceAddress] = set()
         self._gateways: set[int] = set()
         self._routed: set[InterfaceRoute] = set()
@@ -86,22 +89,23 @@ class HostState:
         """
         Read everything anew.
 
-        @raise Prefix64Error: the kernel's tables cannot be read.
+        @raise Prefix64Error: the kernel's tables cannot be read; then everything is as it was.
         """
+        link, addresses = self._kernel.link(self._interface), self._kernel.addresses()
+        forwarding, gateways = self._kernel.forwarding(), sorted(self._kernel.gateways())
+        routed = sorted(self._kernel.routed(), key=lambda route: route.destination)
+        neighbors = sorted(self._kernel.neighbors(link.index)) if self._local and link else []
         self.stale = False
         self.revision += 1
-        self.link = self._kernel.link(self._interface)
-        self._addresses = self._kernel.addresses()
-        self._forwarding = self._kernel.forwarding()
-        for gateway in sorted(self._kernel.gateways()):
-            self._addGateway(gateway)
+        self.link, self._addresses, self._forwarding = link, addresses, forwarding
         self._routed.clear()
-        for route in sorted(self._kernel.routed(), key=lambda route: route.destination):
-            self._addRouted(route)
         self._neighbors.clear()
-        if self._local and self.link is not None:
-            for address in sorted(self._kernel.neighbors(self.link.index)):
-                self._addNeighbor(address)
+        for gateway in gateways:
+            self._addGateway(gateway)
+        for route in routed:
+            self._addRouted(route)
+        for address in neighbors:
+            self._addNeighbor(address)
 
     def ownership(self) -> Ownership:
         """
@@ -110,7 +114,7 @@ class HostState:
         index = self.link.index if self.link is not None else None
         mine = frozenset(a.address for a in self._addresses if a.interface == index)
         every = frozenset(a.address for a in self._addresses)
-        elsewhere = {r.destination for r in self._routed if r.interface != index}
+        elsewhere = {r.destination for r in self._routed if self._leadsElsewhere(r)}
         return Ownership(
             self._prefixes,
             self._excluded,
@@ -119,6 +123,21 @@ class HostState:
             gateways=frozenset(self._gateways),
             routed=tuple(sorted(elsewhere)),
             neighbors=frozenset(self._neighbors),
+        )
+
+    def _leadsElsewhere(self, route: InterfaceRoute) -> bool:
+        """
+        Tell whether a route leads a part of a prefix to another interface. One that the kernel made
+        by itself counts if it is that of an address which the host has there: strangers on that
+        link, too, can have one made, by a router advertisement.
+        """
+        if self.link is not None and route.interface == self.link.index:
+            return False
+        return not route.ofKernel or any(
+            one.interface == route.interface
+            and one.length == route.destination.length
+            and one.address in route.destination
+            for one in self._addresses
         )
 
     def linkLocal(self) -> int | None:
@@ -167,15 +186,23 @@ class HostState:
                 link = dataclasses.replace(link, linkLayerAddress=self.link.linkLayerAddress)
             self.link = link
         elif same:
-            self.link = None
+            self._linkWent()
 
     def _linkIsGone(self, message: Any) -> None:
         if self.link is not None and message["index"] == self.link.index:
-            self.link = None
+            self._linkWent()
+
+    def _linkWent(self) -> None:
+        """
+        The served interface is deleted, in another network namespace, or has another name.
+        """
+        self.link = None
+        self.births += 1
 
     def _addressIsThere(self, message: Any) -> None:
         address = readAddress(message)
         if address is not None:
+            self._addresses.discard(address)  # one whose prefix is another now
             self._addresses.add(address)
 
     def _addressIsGone(self, message: Any) -> None:

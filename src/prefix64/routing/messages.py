@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from prefix64.addressing import ADDRESS_BITS, Prefix, parseAddress
 from prefix64.routing.plan import PRIORITY, PROTOCOL, TABLE, Route, RouteKind, Rule
 
+_RTPROT_KERNEL = 2
+_RTPROT_RA = 9
 RTN_UNICAST = 1
 RTN_LOCAL = 2
 RTN_THROW = 9
@@ -67,10 +69,12 @@ class InterfaceAddress:
     An address of one of the host's interfaces.
 
     @ivar interface: the interface's index.
+    @ivar length: of the prefix that is on the link with it; it does not tell addresses apart.
     """
 
     interface: int
     address: int
+    length: int = field(default=ADDRESS_BITS, compare=False)
 
 
 @dataclass(frozen=True)
@@ -93,10 +97,12 @@ class InterfaceRoute:
     A route of the host's.
 
     @ivar interface: the index of the interface that it leads to.
+    @ivar ofKernel: whether the kernel made it by itself: for an address, or by an advertisement.
     """
 
     interface: int
     destination: Prefix
+    ofKernel: bool = False
 
 
 def readLink(message: Any) -> Link:
@@ -124,7 +130,7 @@ def readAddress(message: Any) -> InterfaceAddress | None:
     text = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
     if message["family"] != socket.AF_INET6 or text is None:
         return None
-    return InterfaceAddress(message["index"], parseAddress(text))
+    return InterfaceAddress(message["index"], parseAddress(text), message["prefixlen"])
 
 
 def readGateways(message: Any) -> Iterator[int]:
@@ -142,16 +148,18 @@ def readGateways(message: Any) -> Iterator[int]:
 def readRouted(message: Any) -> Iterator[InterfaceRoute]:
     """
     Read where an RTM_NEWROUTE or RTM_DELROUTE message leads to: nowhere, if it is no unicast route;
-    to several interfaces, if it is a multipath one.
+    to several interfaces, if it is a multipath one. What a router advertisement says (RFC 4191) is
+    no part of the host's own set-up.
     """
     unicast = message["type"] == RTN_UNICAST and not message["flags"] & _CLONED
+    unicast = unicast and message["proto"] != _RTPROT_RA
     if message["family"] != socket.AF_INET6 or not unicast:
         return
     destination = _destination(message, message.get_attr("RTA_DST"))
     hops = message.get_attr("RTA_MULTIPATH") or ()
     for interface in (message.get_attr("RTA_OIF"), *(hop["oif"] for hop in hops)):
         if interface is not None:
-            yield InterfaceRoute(interface, destination)
+            yield InterfaceRoute(interface, destination, message["proto"] == _RTPROT_KERNEL)
 
 
 def readNeighbor(message: Any) -> Neighbor | None:

@@ -70,7 +70,7 @@ class Icmpv6Service(Service):
         self._link: ILinkSocket | None = None
         self._groups = ListedGroups(settings.interface, tables, edges.groups)
         self._announcements: Announcements | None = None
-        self._index: int | None = None
+        self._birth: tuple[int, int] | None = None
         self._conflicts: set[int] = set()
         self._sendErrors: Counter[str] = Counter()
         self._drops = 0
@@ -173,8 +173,16 @@ class Icmpv6Service(Service):
             )
         program = icmpv6Filter(self._settings.prefixes, self._answersEcho)
         self._link = self._edges.link(self._settings.interface, program)
+        link = self._routing.link
+        self._birth = None if link is None else (link.index, self._routing.births)
         self._port = PacketPort(self._reactor, self._link, respond, self._edges.clock)
         self._groups.follow()
+
+    def _isBound(self) -> bool:
+        """
+        Tell whether the packet socket is still that of the interface, as the kernel says.
+        """
+        return self._link is not None and self._link.isBound()
 
     def _identify(self) -> None:
         """
@@ -182,7 +190,6 @@ class Icmpv6Service(Service):
         """
         link = self._routing.link
         assert link is not None
-        self._index = link.index
         self._identity.linkLayerAddress = link.linkLayerAddress
         linkLocal = self._routing.state.linkLocal()
         self._identity.linkLocal = None if linkLocal is None else linkLocal.to_bytes(16, "big")
@@ -221,16 +228,16 @@ class Icmpv6Service(Service):
         Stop answering: the interface was deleted, or has another name, under which no rule makes
         the prefix local.
         """
-        if self._index is not None:
-            self._index = None
+        if self._birth is not None:
+            self._birth = None
             self._close()
             name = self._settings.interface
             _log.warn("{name} is gone: nothing is answered until it is back", name=name)
 
     def _changed(self) -> None:
         """
-        Follow the interface. One that was deleted and made again has another index, and a packet
-        socket bound to the old one is deaf without any error.
+        Follow the interface. One that was deleted and made again is another one, also if it has the
+        same index, and a packet socket bound to the old one is deaf without any error.
         """
         link = self._routing.link
         if self.responder is None:
@@ -238,9 +245,8 @@ class Icmpv6Service(Service):
         if link is None:
             self._interfaceIsGone()
             return
-        reborn = link.index != self._index
         self._identify()
-        if reborn:
+        if self._birth != (link.index, self._routing.births) or not self._isBound():
             self._reopen(link)
         self._groups.follow()
         if self._announcements is not None and self._link is not None:
@@ -253,9 +259,8 @@ class Icmpv6Service(Service):
         @raise Prefix64Error: it cannot be opened.
         """
         self._close()
-        self._index = None
+        self._birth = None
         self._open()
-        self._index = link.index
         assert self._port is not None
         self._port.startReading()
         _log.info("{name} is back", name=link.name)

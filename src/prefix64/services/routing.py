@@ -53,7 +53,8 @@ class RoutingService(Service):
         self._routing: RoutingTables | None = None
         self._rereadCall: Any = None
         self._listeners: list[Callable[[], None]] = []
-        self._last: tuple[Link | None, bool] = None, False
+        self._last: tuple[Link | None, bool, int] = None, False, 0
+        self._lost = False
         self._refused = ""
         self._seen = -1
 
@@ -68,6 +69,11 @@ class RoutingService(Service):
     def link(self) -> Link | None:
         """The served interface, or L{None} while there is none."""
         return self.state.link
+
+    @property
+    def births(self) -> int:
+        """How many times the served interface went."""
+        return self.state.births
 
     @property
     def isRouter(self) -> bool:
@@ -100,7 +106,7 @@ class RoutingService(Service):
         self.state.refresh()
         if self.link is None:
             raise InterfaceError(f"interface {settings.interface!r} does not exist")
-        self._last = self.link, self.isRouter
+        self._last = self._current()
         self._tables.ownershipChanged(self.state.ownership())
         with self._edges.turn():
             self._refuseOverlap(kernel)
@@ -160,6 +166,7 @@ class RoutingService(Service):
 
         @param lost: whether some are missing.
         """
+        self._lost = self._lost or lost
         if lost or self.state.stale:
             self._rereadLater()
         if self.state.revision != self._seen:
@@ -185,20 +192,27 @@ class RoutingService(Service):
             return
         if missing:
             _log.warn("somebody deleted {what}: putting it back", what=" and ".join(missing))
-        self._compare(bool(missing))
+        lost, self._lost = self._lost, False
+        self._compare(bool(missing) or lost)
 
-    def _compare(self, missing: bool = False) -> None:
+    def _current(self) -> tuple[Link | None, bool, int]:
+        """
+        What the listeners follow besides whose each address is.
+        """
+        return self.link, self.isRouter, self.state.births
+
+    def _compare(self, doubtful: bool = False) -> None:
         """
         Bring what changed to the table (which silences the responder first), to the kernel, and to
         the listeners.
 
-        @param missing: whether something of ours is not in the kernel.
+        @param doubtful: whether something of ours is not in the kernel, or events were lost.
         """
         self._seen = self.state.revision
         ownership = self.state.ownership()
-        now = self.link, self.isRouter
+        now = self._current()
         same = ownership == self._tables.table.ownership and now == self._last
-        if same and not self._refused and not missing:
+        if same and not self._refused and not doubtful:
             return
         if not same:
             self._last = now
