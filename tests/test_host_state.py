@@ -531,6 +531,9 @@ class NeighborTests(HostStateTests):
         what is known are worth a look.
         """
         self.state.messageReceived(neighborEvent("2001:db8::7"))
+        self.assertTrue(self.state.neighborsChanged)
+        self.assertIs(self.owner("2001:db8::7"), Owner.NEIGHBOR)
+        self.assertFalse(self.state.neighborsChanged)
         revision = self.state.revision
         for event in (
             neighborEvent("2001:db8::7"),
@@ -539,11 +542,11 @@ class NeighborTests(HostStateTests):
             neighborEvent("2001:db8::9", index=ETH1),
         ):
             self.state.messageReceived(event)
-            self.assertEqual(self.state.revision, revision)
-        for event in (neighborEvent("2001:db8::7", FAILED), addressEvent("2001:db8::1")):
-            self.state.messageReceived(event)
-            self.assertNotEqual(self.state.revision, revision)
-            revision = self.state.revision
+            self.assertEqual((self.state.revision, self.state.neighborsChanged), (revision, False))
+        self.state.messageReceived(neighborEvent("2001:db8::7", FAILED))
+        self.assertEqual((self.state.revision, self.state.neighborsChanged), (revision, True))
+        self.state.messageReceived(addressEvent("2001:db8::1"))
+        self.assertNotEqual(self.state.revision, revision)
 
     def test_aNeighborThatAnsweredIsNotOurs(self) -> None:
         """

@@ -35,7 +35,7 @@ from prefix64.routing.monitor import ADDRESS, LINK, NEIGHBOR, ROUTE, RULE
 from prefix64.routing.plan import Route, RouteKind, RoutingPlan, Rule, plan
 from prefix64.services.icmpv6 import MOST_CONFLICTS, countsInWords
 from prefix64.services.prefix64 import Prefix64Service
-from prefix64.services.routing import REREAD_DELAY
+from prefix64.services.routing import NEIGHBOR_DELAY, REREAD_DELAY
 from prefix64.services.signals import ENDING
 from prefix64.settings import EchoMode, Launch, Settings
 from prefix64.testing import (
@@ -1532,10 +1532,29 @@ class LocalEventTests(World):
         host = Host(parsePrefix("2001:db8::8"), StaticSite("/"))
         service = self.started(local=True, sites=SitesDirectory((host,)))
         self.events(neighborEvent("2001:db8::7"), neighborEvent("2001:db8::8"))
+        self.reactor.advance(NEIGHBOR_DELAY)
         ownership = service.tables.table.ownership
         self.assertIs(ownership.of(parseAddress("2001:db8::7")), Owner.NEIGHBOR)
         self.assertIs(ownership.of(parseAddress("2001:db8::8")), Owner.OURS)
         self.assertIn(Route(RouteKind.THROW, parsePrefix("2001:db8::7")), self.kernel.ourRoutes)
+
+    def test_neighborsAreGathered(self) -> None:
+        """
+        With C{--local} each that comes has a route; however many come at once, they are brought to
+        the kernel together, and nothing is left to be done at the end.
+        """
+        service = self.started(local=True)
+        log = len(self.kernel.log)
+        for number in range(1, 6):
+            self.events(neighborEvent(f"2001:db8::{number:x}"))
+        self.assertEqual(len(self.kernel.log), log)
+        self.reactor.advance(NEIGHBOR_DELAY)
+        self.assertEqual(len(self.kernel.log), log + 5)
+        self.reactor.advance(10 * NEIGHBOR_DELAY)
+        self.assertEqual(len(self.kernel.log), log + 5)
+        self.events(neighborEvent("2001:db8::77"))
+        self.successResultOf(service.stopService())
+        self.assertUndone()
 
 
 class FrameTests(World):

@@ -49,7 +49,8 @@ class HostState:
     @ivar link: the served interface; L{None} while there is none.
     @ivar births: how many times the served interface went; one that came back meanwhile is another
         one, also if it has the same index.
-    @ivar revision: another number whenever something may have changed.
+    @ivar revision: another number whenever something may have changed, but for neighbors.
+    @ivar neighborsChanged: whether those have; L{ownership} has them in it.
     @ivar stale: a route or rule went that may have been ours, or may have led out of a prefix:
         everything is to be read again.
     """
@@ -78,6 +79,7 @@ class HostState:
         self.link: Link | None = None
         self.stale = False
         self.revision = 0
+        self.neighborsChanged = False
         self.births = 0
         self._addresses: set[InterfaceAddress] = set()
         self._gateways: set[int] = set()
@@ -114,6 +116,7 @@ class HostState:
         index = self.link.index if self.link is not None else None
         mine = frozenset(a.address for a in self._addresses if a.interface == index)
         every = frozenset(a.address for a in self._addresses)
+        self.neighborsChanged = False
         elsewhere = {r.destination for r in self._routed if self._leadsElsewhere(r)}
         return Ownership(
             self._prefixes,
@@ -175,7 +178,10 @@ class HostState:
             take(self, message)
             # Strangers on the link make neighbor events, as many as they like.
             ofNeighbor = take in (HostState._neighborIsThere, HostState._neighborIsGone)
-            self.revision += not ofNeighbor or len(self._neighbors) != before
+            if not ofNeighbor:
+                self.revision += 1
+            elif len(self._neighbors) != before:
+                self.neighborsChanged = True
 
     def _linkIsThere(self, message: Any) -> None:
         link = readLink(message)

@@ -28,6 +28,12 @@ Seconds to reading everything anew after a route or rule went, after events were
 kernel refused a change: a router that flaps, or an error that stays, costs one reading a second.
 """
 
+NEIGHBOR_DELAY = 0.2
+"""
+Seconds in which changes of neighbors are gathered: strangers on the link make them, as many as they
+like, and each costs routes.
+"""
+
 _log = Logger("prefix64.routing")
 
 
@@ -52,6 +58,7 @@ class RoutingService(Service):
         self._monitor: Any = None
         self._routing: RoutingTables | None = None
         self._rereadCall: Any = None
+        self._compareCall: Any = None
         self._listeners: list[Callable[[], None]] = []
         self._last: tuple[Link | None, bool, int] = None, False, 0
         self._lost = False
@@ -106,7 +113,7 @@ class RoutingService(Service):
         self.state.refresh()
         if self.link is None:
             raise InterfaceError(f"interface {settings.interface!r} does not exist")
-        self._last = self._current()
+        self._last, self._seen = self._current(), self.state.revision
         self._tables.ownershipChanged(self.state.ownership())
         with self._edges.turn():
             self._refuseOverlap(kernel)
@@ -142,8 +149,8 @@ class RoutingService(Service):
         Undo exactly what was added. Also after a start that failed half-way.
         """
         super().stopService()
-        if self._rereadCall is not None and self._rereadCall.active():
-            self._rereadCall.cancel()
+        for call in filter(_isActive, (self._rereadCall, self._compareCall)):
+            call.cancel()
         if self._monitor is not None:
             self._monitor.stopReading()
         if self._routing is not None:
@@ -171,12 +178,14 @@ class RoutingService(Service):
             self._rereadLater()
         if self.state.revision != self._seen:
             self._compare()
+        elif self.state.neighborsChanged and not _isActive(self._compareCall):
+            self._compareCall = self._reactor.callLater(NEIGHBOR_DELAY, self._compare)
 
     def _rereadLater(self) -> None:
         """
         Read everything anew, in a while.
         """
-        if self._rereadCall is None or not self._rereadCall.active():
+        if not _isActive(self._rereadCall):
             self._rereadCall = self._reactor.callLater(REREAD_DELAY, self._reread)
 
     def _reread(self) -> None:
@@ -240,6 +249,13 @@ class RoutingService(Service):
             _log.error("{error}; trying again", error=error)
         self._refused = str(error)
         self._rereadLater()
+
+
+def _isActive(call: Any) -> bool:
+    """
+    Tell whether a call is still to come.
+    """
+    return call is not None and call.active()
 
 
 def _refusal(follow: Callable[[], None]) -> Prefix64Error | None:
