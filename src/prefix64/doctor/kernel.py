@@ -27,7 +27,7 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 from prefix64.addressing import ADDRESS_BITS, Prefix, parseAddress
 from prefix64.doctor.facts import AddressFact, LinkFact, RouteFact, RuleFact
 from prefix64.routing.kernel import RoutingKernel
-from prefix64.routing.messages import readLink, readNeighbor, readRule
+from prefix64.routing.messages import PLAIN_RULE, readLink, readNeighbor, readRule
 
 _TENTATIVE, _FAILED = 0x40, 0x08  # IFA_F_TENTATIVE, IFA_F_DADFAILED
 _LOWER_UP = 0x10000  # IFF_LOWER_UP
@@ -35,17 +35,6 @@ _CLONED = 0x200
 _PROXY_ENTRY = 0x08  # NTF_PROXY
 _INVERTED = 0x02  # FIB_RULE_INVERT
 _NO_SUPPRESSION = 0xFFFFFFFF
-
-_UNCONDITIONAL = frozenset(
-    {
-        "FRA_DST",
-        "FRA_IIFNAME",
-        "FRA_PRIORITY",
-        "FRA_PROTOCOL",
-        "FRA_TABLE",
-        "FRA_SUPPRESS_PREFIXLEN",
-    }
-)
 
 
 class HostReader(RoutingKernel):
@@ -158,7 +147,7 @@ def readRuleFact(message: Any) -> RuleFact | None:
         destination=_prefix(message, message.get_attr("FRA_DST")),
         table=message.get_attr("FRA_TABLE") or message["table"],
         interface=message.get_attr("FRA_IIFNAME") or "",
-        conditional=more or not names <= _UNCONDITIONAL,
+        conditional=more or not names <= PLAIN_RULE,
         action=message["action"],
         suppressed=-1 if suppressed in (None, _NO_SUPPRESSION) else suppressed,
         ours=readRule(message),

@@ -27,7 +27,7 @@ _IFF_UP = 1
 _IFF_RUNNING = 0x40
 _CLONED = 0x200  # RTM_F_CLONED: what path MTU discovery learned
 
-_PLAIN_RULE = frozenset(
+PLAIN_RULE = frozenset(
     {
         "FRA_DST",
         "FRA_IIFNAME",
@@ -37,6 +37,8 @@ _PLAIN_RULE = frozenset(
         "FRA_SUPPRESS_PREFIXLEN",
     }
 )
+"""The attributes of a rule that asks for an interface and a destination only."""
+
 _NOTHING_SUPPRESSED = (None, 0xFFFFFFFF)
 _KNOWN_NEIGHBOR = 0x02 | 0x04 | 0x08 | 0x10 | 0x80
 """REACHABLE, STALE, DELAY, PROBE, PERMANENT: states in which a neighbor has answered once."""
@@ -202,7 +204,7 @@ def readRule(message: Any) -> Rule | None:
         and message.get_attr("FRA_PRIORITY") == PRIORITY
         and message.get_attr("FRA_PROTOCOL") == PROTOCOL
         and message.get_attr("FRA_SUPPRESS_PREFIXLEN") in _NOTHING_SUPPRESSED
-        and {name for name, _ in message["attrs"]} <= _PLAIN_RULE
+        and {name for name, _ in message["attrs"]} <= PLAIN_RULE
     )
     interface = message.get_attr("FRA_IIFNAME")
     if not ours or interface is None or message["src_len"] or message["tos"]:
