@@ -1008,6 +1008,33 @@ class StopTests(World):
         line = self.lines()[-1]
         self.assertIn("replies not sent: ENETDOWN 2, ENOBUFS 1; lost in a full queue: 13;", line)
 
+    def test_interfaceThatGoesDownBeforeItGoes(self) -> None:
+        """
+        The kernel unbinds the socket before it says that the interface is gone: nothing is opened
+        in between, and one line says that it is gone.
+        """
+        service = self.started()
+        self.links[-1].bound = False
+        down = linkEvent()
+        down["flags"] = 0
+        self.events(down)
+        self.assertEqual((len(self.links), self.links[-1].closed), (1, False))
+        self.events(linkEvent("RTM_DELLINK"))
+        self.assertTrue(self.links[-1].closed)
+        self.events(addressEvent("2001:db8:9::1", index=7))
+        self.assertEqual(len([line for line in self.lines() if "eth0 is gone" in line]), 1)
+        self.successResultOf(service.stopService())
+
+    def test_socketThatIsNoLongerBoundIsOpenedAnew(self) -> None:
+        """
+        Also if no event tells that the interface went: events may be lost.
+        """
+        self.started()
+        self.links[-1].bound = False
+        self.monitor.batchEnded(True)
+        self.reactor.advance(REREAD_DELAY)
+        self.assertEqual([link.closed for link in self.links], [True, False])
+
     def test_noDescriptorIsLeftWhenTheInterfaceComesBack(self) -> None:
         """
         It is tried again in a while, and nobody else who follows the host is kept from it.

@@ -71,6 +71,7 @@ class Icmpv6Service(Service):
         self._groups = ListedGroups(settings.interface, tables, edges.groups)
         self._announcements: Announcements | None = None
         self._birth: tuple[int, int] | None = None
+        self._gone = False
         self._conflicts: set[int] = set()
         self._sendErrors: Counter[str] = Counter()
         self._drops = 0
@@ -228,8 +229,8 @@ class Icmpv6Service(Service):
         Stop answering: the interface was deleted, or has another name, under which no rule makes
         the prefix local.
         """
-        if self._birth is not None:
-            self._birth = None
+        if not self._gone:
+            self._gone, self._birth = True, None
             self._close()
             name = self._settings.interface
             _log.warn("{name} is gone: nothing is answered until it is back", name=name)
@@ -246,7 +247,8 @@ class Icmpv6Service(Service):
             self._interfaceIsGone()
             return
         self._identify()
-        if self._birth != (link.index, self._routing.births) or not self._isBound():
+        unbound = link.up and not self._isBound()  # it goes down before it goes
+        if self._birth != (link.index, self._routing.births) or unbound:
             self._reopen(link)
         self._groups.follow()
         if self._announcements is not None and self._link is not None:
@@ -263,6 +265,7 @@ class Icmpv6Service(Service):
         self._open()
         assert self._port is not None
         self._port.startReading()
+        self._gone = False
         _log.info("{name} is back", name=link.name)
 
 
