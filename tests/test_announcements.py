@@ -145,9 +145,9 @@ class AnnouncedTests(AnnouncementCase):
         """
         for yields, expected in ((True, [1, 3]), (False, [1, 2, 3])):
             service = self.serving(3, yields=yields)
-            assert service.icmpv6.responder is not None
+            assert service.links[0].icmpv6.responder is not None
             claim = advertisement("2001:db8::1:2")
-            service.icmpv6.responder.frameReceived(claim, 2, self.reactor.seconds())
+            service.links[0].icmpv6.responder.frameReceived(claim, 2, self.reactor.seconds())
             self.events(changed(NEW))
             self.toTheEnd(3)
             self.assertEqual(self.targets(), [f"2001:db8::1:{n}" for n in expected])

@@ -25,13 +25,22 @@ CORE = (
     "hosts.model",
     "hosts.table",
     "icmpv6",
+    "routing.entries",
+    "routing.facts",
+    "routing.leftovers",
     "routing.plan",
+    "routing.preflight",
+    "routing.restraint",
 )
 EDGE = ("link", "routing", "web", "hosts.directory", "instance_lock", "privileges")
 ASSEMBLY = (
     "services",
     "tap",
+    "options",
+    "process_options",
+    "link_options",
     "option_values",
+    "routing_values",
     "cli",
     "lab",
     "probe",

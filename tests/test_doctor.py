@@ -19,16 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import prefix64
 from prefix64.addressing import parseAddress, parsePrefix
 from prefix64.doctor import command
-from prefix64.doctor.facts import (
-    AddressFact,
-    HostFacts,
-    Instance,
-    LinkFact,
-    Process,
-    RouteFact,
-    RuleFact,
-    Switches,
-)
+from prefix64.doctor.facts import AddressFact, HostFacts, Instance, LinkFact, Process, Switches
 from prefix64.doctor.findings import (
     Finding,
     exitStatus,
@@ -58,8 +49,10 @@ from prefix64.doctor.traffic_checks import (
     checkSolicitations,
 )
 from prefix64.ownership import Ownership
+from prefix64.routing.entries import Route, RouteKind, Rule
+from prefix64.routing.facts import RouteFact, RuleFact
 from prefix64.routing.messages import Link
-from prefix64.routing.plan import Route, RouteKind, Rule, plan
+from prefix64.routing.plan import plan
 from tests.test_cli import runMain
 
 PREFIX = parsePrefix("2001:db8::/64")

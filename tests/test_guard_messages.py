@@ -18,7 +18,8 @@ from prefix64 import privileges
 from prefix64.addressing import Prefix, parsePrefix
 from prefix64.errors import GuardError, PrivilegeError
 from prefix64.routing import nftables as nft
-from prefix64.routing.guard import Guard, GuardKind, IGuard, _ranges
+from prefix64.routing.entries import GuardKind
+from prefix64.routing.guard import Guard, IGuard, _ranges
 from prefix64.testing import MemoryGuard
 
 examples = settings(max_examples=200, deadline=None, derandomize=True)
@@ -137,14 +138,15 @@ class ScriptedSocket:
 
     def __init__(self, *refusals: int) -> None:
         self.sent: list[list[nft.Message]] = []
+        self.rehearsed: list[list[nft.Message]] = []
         self.refusals = list(refusals)
         self.closed = False
 
-    def transact(self, messages: list[nft.Message]) -> None:
+    def transact(self, messages: list[nft.Message], commit: bool = True) -> None:
         refusal = self.refusals.pop(0) if self.refusals else 0
         if refusal:
             raise OSError(refusal, os.strerror(refusal))
-        self.sent.append(messages)
+        (self.sent if commit else self.rehearsed).append(messages)
 
     def close(self) -> None:
         self.closed = True

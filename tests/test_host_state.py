@@ -12,6 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from prefix64.addressing import formatAddress, parseAddress, parsePrefix
 from prefix64.errors import RoutingError
 from prefix64.ownership import Owner
+from prefix64.routing.entries import PRIORITY, PROTOCOL, TABLE, Route, RouteKind, Rule
+from prefix64.routing.facts import FR_ACT_TO_TBL, RTN_UNICAST
 from prefix64.routing.host_state import (
     LOOPBACK_INDEX,
     MOST_GATEWAYS,
@@ -19,16 +21,8 @@ from prefix64.routing.host_state import (
     MOST_ROUTED,
     HostState,
 )
-from prefix64.routing.messages import (
-    FR_ACT_TO_TBL,
-    KIND_NUMBERS,
-    RTN_UNICAST,
-    InterfaceAddress,
-    InterfaceRoute,
-    Link,
-    readLink,
-)
-from prefix64.routing.plan import PRIORITY, PROTOCOL, TABLE, Route, RouteKind, Rule
+from prefix64.routing.messages import InterfaceAddress, InterfaceRoute, Link, readLink
+from prefix64.routing.table_messages import KIND_NUMBERS
 from prefix64.testing import MemoryKernel
 
 SERVED = parsePrefix("2001:db8::/64")
@@ -120,7 +114,7 @@ def deletionEvent(ours: Route | Rule, protocol: int = PROTOCOL) -> Message:
         "FRA_PRIORITY": PRIORITY,
         "FRA_PROTOCOL": protocol,
     }
-    fields |= {"action": FR_ACT_TO_TBL, "tos": 0}
+    fields |= {"action": FR_ACT_TO_TBL, "tos": 0, "flags": 0}
     return Message({"event": "RTM_DELRULE", **fields}, attributes)
 
 

@@ -8,16 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from prefix64.addressing import parseAddress, parsePrefix
 from prefix64.ownership import Ownership
-from prefix64.routing.plan import (
-    PRIORITY,
-    PROTOCOL,
-    TABLE,
-    Route,
-    RouteKind,
-    RoutingPlan,
-    Rule,
-    plan,
-)
+from prefix64.routing.entries import PRIORITY, PROTOCOL, TABLE, Route, RouteKind, Rule
+from prefix64.routing.plan import RoutingPlan, plan
 
 ONE = parsePrefix("2001:db8::/64")
 TWO = parsePrefix("2001:db8:2::/64")

@@ -25,8 +25,8 @@ from prefix64.probe.questions import Question, Step, concerns
 from prefix64.probe.reading import readPacket
 from prefix64.probe.report import Report, stepLines
 from prefix64.probe.writing import writeQuestion
+from prefix64.routing.entries import Route, RouteKind
 from prefix64.routing.messages import InterfaceAddress, Link
-from prefix64.routing.plan import Route, RouteKind
 from prefix64.testing import MemoryKernel, MemoryLink
 from tests import frames
 from tests.frames import (

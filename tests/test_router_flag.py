@@ -84,10 +84,10 @@ class ServiceTests(test_services.World):
         @return: what the service said of itself at the start, and after each.
         """
         service = self.started(routerFlag=flag)
-        found = [service.icmpv6._identity.isRouter]
+        found = [service.links[0].icmpv6._identity.isRouter]
         for forwarding in (1, 0):
             self.events(switchEvent(forwarding))
-            found.append(service.icmpv6._identity.isRouter)
+            found.append(service.links[0].icmpv6._identity.isRouter)
         return found
 
     def test_autoFollowsForwarding(self) -> None:
@@ -119,7 +119,7 @@ class ServiceTests(test_services.World):
         service = self.started(routerFlag=RouterFlag.AUTO)
         events = [switchEvent(1, index) for index in (ETH1, -1, -2)]
         self.events(*events, switchEvent(None))
-        self.assertFalse(service.icmpv6._identity.isRouter)
+        self.assertFalse(service.links[0].icmpv6._identity.isRouter)
 
     def test_anotherFamilyDoesNotMatter(self) -> None:
         """
@@ -129,7 +129,7 @@ class ServiceTests(test_services.World):
         event = switchEvent(1)
         event["family"] = AF_INET
         self.events(event)
-        self.assertFalse(service.icmpv6._identity.isRouter)
+        self.assertFalse(service.links[0].icmpv6._identity.isRouter)
 
     def test_anInterfaceThatWasMadeAnewIsItsOwn(self) -> None:
         """
@@ -139,9 +139,9 @@ class ServiceTests(test_services.World):
         self.kernel.links[1] = dataclasses.replace(self.kernel.links[1], index=7)
         gone = linkEvent("RTM_DELLINK"), switchEvent(None, event="RTM_DELNETCONF")
         self.events(*gone, switchEvent(1, index=7), linkEvent(index=7))
-        self.assertTrue(service.icmpv6._identity.isRouter)
+        self.assertTrue(service.links[0].icmpv6._identity.isRouter)
         self.events(switchEvent(0, index=7))
-        self.assertFalse(service.icmpv6._identity.isRouter)
+        self.assertFalse(service.links[0].icmpv6._identity.isRouter)
 
     def test_withoutIpv6ItIsNone(self) -> None:
         """
@@ -150,9 +150,9 @@ class ServiceTests(test_services.World):
         self.kernel.forwardingInterfaces = {ETH0, ETH1}
         service = self.started(routerFlag=RouterFlag.AUTO)
         self.events(switchEvent(None, ETH1, "RTM_DELNETCONF"))
-        self.assertTrue(service.icmpv6._identity.isRouter)
+        self.assertTrue(service.links[0].icmpv6._identity.isRouter)
         self.events(switchEvent(None, event="RTM_DELNETCONF"))
-        self.assertFalse(service.icmpv6._identity.isRouter)
+        self.assertFalse(service.links[0].icmpv6._identity.isRouter)
 
     def test_afterLostEventsItIsReadAnew(self) -> None:
         """
@@ -162,4 +162,4 @@ class ServiceTests(test_services.World):
         self.kernel.forwardingInterfaces = {ETH0}
         self.events(lost=True)
         self.reactor.advance(test_services.REREAD_DELAY)
-        self.assertTrue(service.icmpv6._identity.isRouter)
+        self.assertTrue(service.links[0].icmpv6._identity.isRouter)

@@ -29,15 +29,15 @@ from prefix64.icmpv6.policies import AdvertisementSource, DadPolicy, RespondPoli
 from prefix64.icmpv6.verdicts import Verdict
 from prefix64.link.socket_filter import icmpv6Filter
 from prefix64.ownership import Owner, Ownership
-from prefix64.routing.guard import GuardKind
+from prefix64.routing.entries import GuardKind, Route, RouteKind, Rule
 from prefix64.routing.messages import InterfaceAddress, InterfaceRoute, Link
 from prefix64.routing.monitor import ADDRESS, LINK, NEIGHBOR, ROUTE, RULE
-from prefix64.routing.plan import Route, RouteKind, RoutingPlan, Rule, plan
+from prefix64.routing.plan import RoutingPlan, plan
 from prefix64.services.icmpv6 import MOST_CONFLICTS, countsInWords
 from prefix64.services.prefix64 import Prefix64Service
 from prefix64.services.routing import NEIGHBOR_DELAY, REREAD_DELAY
 from prefix64.services.signals import ENDING
-from prefix64.settings import EchoMode, Launch, Settings
+from prefix64.settings import EchoMode, Launch, LinkSettings, Settings
 from prefix64.testing import (
     MemoryGroups,
     MemoryGuard,
@@ -119,9 +119,12 @@ class World(SynchronousTestCase):
     Everything outside, in memory. What is opened and closed is noted, in order.
     """
 
+    ofProcess = ("http", "sites", "stateDirectory", "accessLog", "launch")
+
     def setUp(self) -> None:
         self.notes: list[str] = []
         self.kernel = MemoryKernel()
+        self.sshPeers: set[int] = set()
         self.link = MemoryLink()
         self.links: list[MemoryLink] = []
         self.groups: list[MemoryGroups] = []
@@ -141,7 +144,11 @@ class World(SynchronousTestCase):
         """
         The service, with settings for eth0 but for what is changed.
         """
-        settings = {"interface": "eth0", "prefixes": (PREFIX,), "stateDirectory": self.state}
+        process = {"stateDirectory": self.state}
+        link = {"interface": "eth0", "prefixes": (PREFIX,)}
+        for name, value in changed.items():
+            (process if name in self.ofProcess else link)[name] = value
+        settings = Settings((LinkSettings(**link),), **process)
         edges = Edges(
             lock=self.noted("lock", MemoryLock, "release"),
             holder=MemoryLock.holder,
@@ -151,10 +158,11 @@ class World(SynchronousTestCase):
             link=self.noted("link", self.makeLink, "close"),
             groups=self.makeGroups,
             listen=self.noted("listen", unlistened),
+            sshPeers=lambda: frozenset(self.sshPeers),
             clock=self.reactor.seconds,
             isDelivering=self.isDelivering,
         )
-        return Prefix64Service(Settings(**{**settings, **changed}), self.reactor, edges)
+        return Prefix64Service(settings, self.reactor, edges)
 
     def noted(
         self, name: str, make: Callable[..., Any], close: str | None = None
@@ -384,7 +392,7 @@ class StartTests(World):
         """
         service = self.started(interface="lo")
         self.assertEqual((self.links, self.guard), ([], None))
-        self.assertIs(service.echoGuard.mode, EchoMode.KERNEL)
+        self.assertIs(service.links[0].echoGuard.mode, EchoMode.KERNEL)
         self.assertIn("lo is not Ethernet: it needs no neighbor discovery", self.lines())
         self.assertEqual(self.kernel.ourRules, {Rule("lo", PREFIX)})
 
@@ -427,7 +435,7 @@ class EchoTests(World):
         The filter lets echo requests through, and the guard keeps them from the kernel.
         """
         service = self.started()
-        self.assertIs(service.echoGuard.mode, EchoMode.PROTOCOL)
+        self.assertIs(service.links[0].echoGuard.mode, EchoMode.PROTOCOL)
         self.assertIs(self.guard.kind, GuardKind.PROTOCOL)
         self.assertEqual(self.guard.prefixes, [PREFIX])
         self.assertEqual(self.programs, [icmpv6Filter((PREFIX,), True)])
@@ -437,7 +445,7 @@ class EchoTests(World):
         No guard, and a filter without echo.
         """
         service = self.started(echo=EchoMode.KERNEL)
-        self.assertIs(service.echoGuard.mode, EchoMode.KERNEL)
+        self.assertIs(service.links[0].echoGuard.mode, EchoMode.KERNEL)
         self.assertIsNone(self.guard)
         self.assertEqual(self.programs, [icmpv6Filter((PREFIX,), False)])
 
@@ -455,7 +463,7 @@ class EchoTests(World):
         """
         self.guardRefusal = GuardError("this kernel has no nf_tables")
         service = self.started()
-        self.assertIs(service.echoGuard.mode, EchoMode.KERNEL)
+        self.assertIs(service.links[0].echoGuard.mode, EchoMode.KERNEL)
         self.assertEqual(
             self.lines(LogLevel.warn),
             ["echo is left to the kernel: this kernel has no nf_tables"],
@@ -979,8 +987,8 @@ class StopTests(World):
         self.successResultOf(service.stopService())
         self.assertEqual(self.lines()[-1], answer.format("none", "none", 0, 0))
         service = self.started()
-        service.icmpv6.responder.counts[Verdict.ADVERTISED] = 10
-        service.icmpv6.responder.counts[Verdict.HOP_LIMIT] = 2
+        service.links[0].icmpv6.responder.counts[Verdict.ADVERTISED] = 10
+        service.links[0].icmpv6.responder.counts[Verdict.HOP_LIMIT] = 2
         self.reactor.getReaders()[0].sendErrors.update(["ENOBUFS", "ENOBUFS", "ENETDOWN"])
         self.links[-1].dropped = 7
         self.successResultOf(service.stopService())
@@ -1625,7 +1633,7 @@ class FrameTests(World):
         for address, count in (("2001:db8::1", 0), (self.listed, 3)):
             frames = solicitation(address), probe(address), echoRequest(address)
             self.assertEqual(sum(self.deliver(f, packetType=0) for f in frames), count, address)
-        self.assertEqual(service.icmpv6.responder.counts[Verdict.UNLISTED], 3)
+        self.assertEqual(service.links[0].icmpv6.responder.counts[Verdict.UNLISTED], 3)
 
     def test_rates(self) -> None:
         """
@@ -1636,7 +1644,7 @@ class FrameTests(World):
         other = [echoRequest("2001:db8::1", linkSource="02:00:00:00:00:77")] * 20
         self.assertEqual(self.deliver(*one), 6)
         self.assertEqual(self.deliver(*other, packetType=0), 4)
-        counts = service.icmpv6.responder.counts
+        counts = service.links[0].icmpv6.responder.counts
         self.assertEqual((counts[Verdict.SOURCE_RATE], counts[Verdict.RATE]), (14, 16))
         self.reactor.advance(1)
         self.assertEqual(self.deliver(*one), 6)
@@ -1672,7 +1680,9 @@ class FrameTests(World):
         lines = self.lines(LogLevel.warn)
         self.assertEqual(len(lines), MOST_CONFLICTS + 1)
         self.assertEqual(lines[-1], "of further conflicts nothing is said; they are counted")
-        self.assertEqual(service.icmpv6.responder.neighbor.conflicts, 4 + 2 * MOST_CONFLICTS)
+        self.assertEqual(
+            service.links[0].icmpv6.responder.neighbor.conflicts, 4 + 2 * MOST_CONFLICTS
+        )
 
     def test_yield(self) -> None:
         """

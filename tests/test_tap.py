@@ -23,7 +23,7 @@ from prefix64.icmpv6.policies import AdvertisementSource, DadPolicy, RespondPoli
 from prefix64.option_values import MOST_PREFIXES, defaultStateDirectory, findLink, shortened
 from prefix64.routing.kernel import RoutingKernel
 from prefix64.routing.messages import Link
-from prefix64.settings import EchoMode, Launch, Settings
+from prefix64.settings import EchoMode, Launch, LinkSettings, Settings
 from prefix64.tap import Options, makeService
 from prefix64.testing import MemoryKernel
 from tests.support import skipBecause
@@ -48,7 +48,7 @@ class IsolatedOptions(Options):
     """
 
     findLink = staticmethod(memoryLink)
-    checkPrivileges = staticmethod(lambda ethernet, ports: None)
+    checkPrivileges = staticmethod(lambda admin, packets, ports: None)
 
 
 class UnprivilegedOptions(IsolatedOptions):
@@ -72,6 +72,13 @@ class OptionsCase(SynchronousTestCase):
         options.parseOptions(list(arguments))
         return options.settings
 
+    def link(self, *arguments: str) -> LinkSettings:
+        """
+        The settings of the one interface.
+        """
+        (link,) = self.parsed(*arguments).links
+        return link
+
     def twistd(self, *arguments: str) -> ServerOptions:
         """
         twistd's own options, as it gives them to its subcommand.
@@ -92,18 +99,17 @@ class GoodOptionsTests(OptionsCase):
         """
         expected = Settings(stateDirectory=defaultStateDirectory())
         self.assertEqual(self.parsed(), expected)
-        self.assertEqual(
-            (expected.interface, expected.prefixes, expected.http, expected.accessLog),
-            ("lo", (parsePrefix("2001:db8::/64"),), (80,), "-"),
-        )
-        self.assertEqual((expected.echo, expected.dad), (None, DadPolicy.AUTO))
-        self.assertTrue(expected.reachableFromHere)
+        self.assertEqual((expected.http, expected.accessLog), ((80,), "-"))
+        (link,) = expected.links
+        self.assertEqual((link.interface, link.prefixes), ("lo", (parsePrefix("2001:db8::/64"),)))
+        self.assertEqual((link.echo, link.dad), (None, DadPolicy.AUTO))
+        self.assertTrue(link.reachableFromHere)
 
     def test_anInterfaceAndItsPrefixes(self) -> None:
         """
         In the order in which they were given; short forms too.
         """
-        settings = self.parsed("-i", "eth0", "-p", "2001:db8:2::/48", "--prefix", "2001:db8::/64")
+        settings = self.link("-i", "eth0", "-p", "2001:db8:2::/48", "--prefix", "2001:db8::/64")
         self.assertEqual(settings.interface, "eth0")
         texts = [str(prefix) for prefix in settings.prefixes]
         self.assertEqual(texts, ["2001:db8:2::/48", "2001:db8::/64"])
@@ -113,7 +119,7 @@ class GoodOptionsTests(OptionsCase):
         """
         The default is a default.
         """
-        settings = self.parsed("--prefix", "fd00:64::/64")
+        settings = self.link("--prefix", "fd00:64::/64")
         self.assertEqual([str(prefix) for prefix in settings.prefixes], ["fd00:64::/64"])
 
     def test_excludedAddressesAndBlocks(self) -> None:
@@ -122,7 +128,7 @@ class GoodOptionsTests(OptionsCase):
         """
         given_ = ("2001:db8::1", "2001:db8::ab00/120", "2001:db8::1/128")
         arguments = [word for text in given_ for word in ("--exclude", text)]
-        excluded = self.parsed(*ETHERNET, *arguments).excluded
+        excluded = self.link(*ETHERNET, *arguments).excluded
         self.assertEqual([str(block) for block in excluded], ["2001:db8::1", "2001:db8::ab00/120"])
 
     def test_httpIsPortsAndEndpoints(self) -> None:
@@ -155,14 +161,14 @@ class GoodOptionsTests(OptionsCase):
         Each of their words.
         """
         for mode in EchoMode:
-            self.assertIs(self.parsed(*ETHERNET, "--echo", mode.value).echo, mode)
+            self.assertIs(self.link(*ETHERNET, "--echo", mode.value).echo, mode)
         for policy in DadPolicy:
-            self.assertIs(self.parsed("--dad", policy.value).dad, policy)
+            self.assertIs(self.link("--dad", policy.value).dad, policy)
         for source in AdvertisementSource:
-            settings = self.parsed("--na-source", source.value)
+            settings = self.link("--na-source", source.value)
             self.assertIs(settings.advertisementSource, source)
         for flag in RouterFlag:
-            self.assertIs(self.parsed("--na-router", flag.value).routerFlag, flag)
+            self.assertIs(self.link("--na-router", flag.value).routerFlag, flag)
 
     def test_waitForTheInterface(self) -> None:
         """
@@ -175,11 +181,11 @@ class GoodOptionsTests(OptionsCase):
         """
         Everybody without a limit, if nothing else is said.
         """
-        settings = self.parsed(*ETHERNET)
+        settings = self.link(*ETHERNET)
         self.assertIs(settings.respond, RespondPolicy.ALL)
         self.assertEqual((settings.rate, settings.sourceRate), (0, 0))
         arguments = (*ETHERNET, "--respond", "hosts", "--rate", "1000000", "--rate-source", "1")
-        settings = self.parsed(*arguments)
+        settings = self.link(*arguments)
         self.assertIs(settings.respond, RespondPolicy.HOSTS)
         self.assertEqual((settings.rate, settings.sourceRate), (1_000_000, 1))
 
@@ -187,9 +193,9 @@ class GoodOptionsTests(OptionsCase):
         """
         Off, if they are not given.
         """
-        settings = self.parsed(*ETHERNET)
+        settings = self.link(*ETHERNET)
         self.assertEqual((settings.local, settings.trace, settings.yields), (False, False, False))
-        settings = self.parsed(*ETHERNET, "--local", "--trace", "--yield")
+        settings = self.link(*ETHERNET, "--local", "--trace", "--yield")
         self.assertEqual((settings.local, settings.trace, settings.yields), (True, True, True))
         self.assertTrue(settings.reachableFromHere)
 
@@ -384,7 +390,7 @@ class BadOptionsTests(OptionsCase):
         self.assertRefused(("-p", "2001:db8::/64", *second, *halves), line)
         both = ("--exclude", "2001:db8::/64", "--exclude", "2001:db8:0:1::/64")
         self.assertRefused(("-p", "2001:db8::/64", *second, *both), line)
-        excluded = self.parsed(*halves[:2], "--exclude", "2001:db8::1").excluded
+        excluded = self.link(*halves[:2], "--exclude", "2001:db8::1").excluded
         self.assertEqual([str(b) for b in excluded], ["2001:db8::/65", "2001:db8::1"])
 
     def test_httpThatIsNoPortAndNoEndpoint(self) -> None:
@@ -550,9 +556,9 @@ class PrivilegeTests(SynchronousTestCase):
         effective = privileges.effectiveCapabilities()
         wanted = 1 << privileges.CAP_NET_ADMIN | 1 << privileges.CAP_NET_RAW
         if effective & wanted == wanted:
-            privileges.checkPrivileges(True, [])
+            privileges.checkPrivileges(True, True, [])
         else:
-            self.assertRaises(PrivilegeError, privileges.checkPrivileges, True, [])
+            self.assertRaises(PrivilegeError, privileges.checkPrivileges, True, True, [])
 
     def test_theLowestFreePortIsTheHosts(self) -> None:
         """

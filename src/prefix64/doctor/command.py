@@ -34,7 +34,7 @@ from prefix64.doctor.traffic_checks import (
 from prefix64.errors import OptionError, Prefix64Error
 from prefix64.option_values import excludedBlocks, httpPlaces, secondsBetween, servedPrefixes
 from prefix64.ownership import Ownership
-from prefix64.routing.plan import LOOPBACK
+from prefix64.routing.entries import LOOPBACK
 
 DEFAULT_SECONDS = 10.0
 LONGEST_SECONDS = 3600.0

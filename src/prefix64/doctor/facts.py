@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 
 from prefix64.addressing import Prefix
 from prefix64.link.packet_socket import ETHERNET
-from prefix64.routing.messages import RTN_LOCAL, Link
-from prefix64.routing.plan import Route, RoutingPlan, Rule
-
-MAIN_TABLE = 254
-LOCAL_TABLE = 255
+from prefix64.routing.entries import Route, Rule
+from prefix64.routing.facts import RouteFact, RuleFact
+from prefix64.routing.messages import Link
+from prefix64.routing.plan import RoutingPlan
 
 
 @dataclass(frozen=True)
@@ -47,54 +46,6 @@ class LinkFact:
     snooping: bool = False
     master: str = ""
     addresses: tuple[AddressFact, ...] = ()
-
-
-@dataclass(frozen=True)
-class RuleFact:
-    """
-    A policy rule, anybody's.
-
-    @ivar interface: the C{iif} that it is for; empty for any.
-    @ivar conditional: whether it asks for more than an interface and a destination.
-    @ivar action: 1 looks a table up, 6 to 8 end the search (C{FR_ACT_*}).
-    @ivar suppressed: routes of this length or shorter do not count; -1 for none.
-    @ivar ours: what it is of ours, or L{None}.
-    """
-
-    priority: int
-    destination: Prefix
-    table: int = 0
-    interface: str = ""
-    conditional: bool = False
-    action: int = 1
-    suppressed: int = -1
-    ours: Rule | None = None
-
-    def __str__(self) -> str:
-        to = f" to {self.destination}" if self.destination.length else ""
-        iif = f" iif {self.interface}" if self.interface else ""
-        return f"priority {self.priority}{to}{iif}, table {self.table}"
-
-
-@dataclass(frozen=True)
-class RouteFact:
-    """
-    A route, anybody's, in any table.
-
-    @ivar kind: 1 unicast, 2 local, 9 throw (C{RTN_*}).
-    @ivar interfaces: the names of those that it leads to.
-    """
-
-    table: int
-    destination: Prefix
-    kind: int = 1
-    interfaces: tuple[str, ...] = ()
-    gateways: tuple[int, ...] = ()
-
-    def __str__(self) -> str:
-        kind = "local " if self.kind == RTN_LOCAL else ""
-        device = f" dev {self.interfaces[0]}" if self.interfaces else ""
-        return f"{kind}{self.destination}{device}"
 
 
 @dataclass(frozen=True)

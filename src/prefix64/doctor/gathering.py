@@ -16,9 +16,10 @@ from prefix64.doctor.kernel import HostReader
 from prefix64.instance_lock import holder
 from prefix64.ownership import Ownership
 from prefix64.privileges import effectiveCapabilities, firstUnprivilegedPort
+from prefix64.routing.entries import LOOPBACK
 from prefix64.routing.host_state import HostState
-from prefix64.routing.plan import LOOPBACK, plan
-from prefix64.routing.tables import overlappingRules
+from prefix64.routing.leftovers import overlappingRules
+from prefix64.routing.plan import plan
 
 SAME_WORK = ("ndppd", "npd6", "pndpd", "ndpresponder", "ndproxy", "odhcpd", "ndp-proxy")
 """The names of programs that answer solicitations for others."""
@@ -90,7 +91,7 @@ def _more(
     ownership = state.ownership()
     wanted = plan(ownership, name, local)
     holders = [(rule, holder(rule.interface))
-               for rule in overlappingRules(rules, wanted, name)]  # fmt: skip
+               for rule in overlappingRules(rules, question.prefixes, name)]  # fmt: skip
     found = {route for route in kernel.routes() if facts.overlaps(route.destination)}
     more = dataclasses.replace(
         facts,

@@ -11,7 +11,7 @@ from prefix64.doctor.facts import HostFacts, LinkFact
 from prefix64.doctor.findings import Finding, ok, problem, unknown, warning
 from prefix64.option_values import PORTS
 from prefix64.privileges import CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, CAP_NET_RAW
-from prefix64.routing.plan import LOOPBACK
+from prefix64.routing.entries import LOOPBACK
 
 LINK_LOCAL = Prefix(0xFE80 << 112, 10)
 

@@ -8,10 +8,27 @@ import shlex
 from collections.abc import Iterator
 
 from prefix64.addressing import formatAddress
-from prefix64.doctor.facts import LOCAL_TABLE, MAIN_TABLE, HostFacts, RouteFact, RuleFact
+from prefix64.doctor.facts import HostFacts
 from prefix64.doctor.findings import Finding, ok, problem, warning
-from prefix64.routing.messages import FR_ACT_TO_TBL, RTN_LOCAL, RTN_THROW, RTN_UNICAST
-from prefix64.routing.plan import LOOPBACK, PRIORITY, PROTOCOL, TABLE, Route, RouteKind, Rule
+from prefix64.routing.entries import (
+    LOOPBACK,
+    MAIN_TABLE,
+    PRIORITY,
+    PROTOCOL,
+    TABLE,
+    Route,
+    RouteKind,
+    Rule,
+)
+from prefix64.routing.facts import (
+    FR_ACT_TO_TBL,
+    LOCAL_TABLE,
+    RTN_LOCAL,
+    RTN_THROW,
+    RTN_UNICAST,
+    RouteFact,
+    RuleFact,
+)
 
 MOST_NAMED = 3
 """The most of a kind that a finding names."""

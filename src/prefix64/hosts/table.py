@@ -158,9 +158,47 @@ class CurrentTable:
 
     def __init__(self, table: HostTable) -> None:
         self.table = table
+        self._parts: list[CurrentTable] = []
 
     def ownershipChanged(self, ownership: Ownership) -> None:
         """
         Put the same hosts under another ownership.
         """
         self.table = self.table.withOwnership(ownership)
+
+    def part(self, ownership: Ownership) -> CurrentTable:
+        """
+        The same hosts for a part of the prefixes, which one interface has. What changes there
+        changes here.
+
+        @param ownership: whose the addresses are there.
+        """
+        part = InterfaceTable(self, self.table.withOwnership(ownership))
+        self._parts.append(part)
+        return part
+
+    def partChanged(self) -> None:
+        """
+        Put all parts together anew.
+        """
+        self.ownershipChanged(Ownership.together(part.table.ownership for part in self._parts))
+
+
+class InterfaceTable(CurrentTable):
+    """
+    The table of one interface.
+    """
+
+    def __init__(self, whole: CurrentTable, table: HostTable) -> None:
+        """
+        @param whole: that of all interfaces.
+        """
+        super().__init__(table)
+        self._whole = whole
+
+    def ownershipChanged(self, ownership: Ownership) -> None:
+        """
+        Put the same hosts under another ownership, here and in the whole.
+        """
+        super().ownershipChanged(ownership)
+        self._whole.partChanged()

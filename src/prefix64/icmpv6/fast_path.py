@@ -225,7 +225,7 @@ class _Solicitors:
         return _Solicitor(
             [pattern._replace(value=pattern.value | layer) for pattern in self._served],
             number,
-            self._ownership.of(number) is Owner.OURS,
+            self._ownership.of(number) in (Owner.OURS, Owner.FORWARDED),
             frame[:22] + (self._source or b""),
             frame[38:56],
         )
@@ -236,6 +236,8 @@ def _answerOf(neighbor: NeighborDiscovery) -> Answer:
     Make the function. All that it needs of a moment it has in variables of its own, and it calls
     nothing that it can do itself: it is where the time goes.
     """
+    if not neighbor.answers:
+        return lambda frame, now: None
     ownership, isListed = neighbor.tables.table.ownership, neighbor.tables.table.isListed
     hasHosts, onlyHosts = neighbor.tables.table.hasHosts, neighbor.onlyHosts
     special, blocks = ownership.special, ownership.blocks

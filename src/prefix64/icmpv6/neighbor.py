@@ -29,6 +29,7 @@ _NOT_OURS = {
     Owner.OUTSIDE: Verdict.OUTSIDE,
     Owner.EXCLUDED: Verdict.EXCLUDED,
     Owner.ROUTED: Verdict.EXCLUDED,
+    Owner.UNROUTED: Verdict.EXCLUDED,
     Owner.ANYCAST: Verdict.ANYCAST,
     Owner.GATEWAY: Verdict.GATEWAY,
     Owner.INTERFACE: Verdict.OWN_ADDRESS,
@@ -36,7 +37,8 @@ _NOT_OURS = {
 }
 """
 The owners whose addresses we are silent about. An address of the host on another interface is not
-among them: the kernel answers no solicitation for it on this one.
+among them, nor one that lives behind this host: the kernel answers no solicitation for it on this
+interface.
 """
 
 
@@ -70,6 +72,7 @@ class NeighborDiscovery:
         for.
     @ivar identity: who we are on the link.
     @ivar tables: the host table of this moment.
+    @ivar answers: whether solicitations are answered at all; if not, they are only learned from.
     @ivar onlyHosts: whether only addresses that a host rule covers are answered for.
     @ivar fromLinkLocal: whether advertisements come from our link-local address, where we have one.
     """
@@ -83,13 +86,16 @@ class NeighborDiscovery:
         conflict: Callable[[int, bytes], None] = lambda address, linkLayerAddress: None,
         respond: RespondPolicy = RespondPolicy.ALL,
         yields: bool = False,
+        answers: bool = True,
     ) -> None:
         """
         @param conflict: told of each sign that another machine uses an address that we answer for:
             the address, and the machine's link-layer address.
         @param yields: whether an address that a host rule covers is left to another machine that
             uses it.
+        @param answers: whether solicitations are answered; else the kernel or another program does.
         """
+        self.answers = answers
         self.identity = identity
         self.tables = tables
         self._dad = dad
@@ -113,6 +119,8 @@ class NeighborDiscovery:
             return verdict, None
         if solicitation.source != UNSPECIFIED:
             self._isUsed(solicitation.source, solicitation.linkSource, now)
+        if not self.answers:
+            return Verdict.LEFT_TO_OTHERS, None
         table = self.tables.table
         address = int.from_bytes(solicitation.target, "big")
         verdict = _NOT_OURS.get(table.ownership.of(address)) or self.withheld(address, now)
@@ -120,7 +128,7 @@ class NeighborDiscovery:
             return verdict, None
         listed = table.isListed(address)
         if solicitation.source == UNSPECIFIED:
-            own = table.ownership.of(address) is Owner.HOST
+            own = table.ownership.of(address) in (Owner.HOST, Owner.FORWARDED)
             return self._probed(solicitation, listed, own)
         return self._advertise(solicitation, listed)
 
@@ -173,7 +181,8 @@ class NeighborDiscovery:
         """
         number = int.from_bytes(address, "big")
         table = self.tables.table
-        if table.ownership.of(number) is not Owner.OURS or not isStation(linkLayerAddress):
+        ours = table.ownership.of(number) in (Owner.OURS, Owner.FORWARDED)
+        if not ours or not isStation(linkLayerAddress):
             return False
         listed = table.isListed(number)
         conflict = (advertised or listed) and self.withheld(number, now) is None
@@ -190,8 +199,9 @@ class NeighborDiscovery:
 
         @return: why; L{None} if it is answered for.
         """
-        listed = self.tables.table.isListed(address)
-        if self.onlyHosts and not listed:
+        table = self.tables.table
+        listed = table.isListed(address)
+        if self.onlyHosts and not listed and table.ownership.of(address) is not Owner.FORWARDED:
             return Verdict.UNLISTED
         if (self._yields or not listed) and self.claims.isClaimed(address, now):
             return Verdict.CLAIMED
@@ -201,7 +211,7 @@ class NeighborDiscovery:
         """
         Decide about a duplicate address probe. A defence goes to all nodes, with S = 0 (7.2.4).
 
-        @param own: whether the host itself has the address, on another interface.
+        @param own: whether the host itself has the address, on another interface, or leads to it.
         """
         verdict = malformedProbe(solicitation)
         if verdict is not None:

@@ -59,6 +59,7 @@ class Verdict(enum.IntEnum):
     NEIGHBOR = enum.auto()
     CLAIMED = enum.auto()
     UNLISTED = enum.auto()
+    LEFT_TO_OTHERS = enum.auto()
     # over a limit
     RATE = enum.auto()
     SOURCE_RATE = enum.auto()
@@ -117,6 +118,7 @@ _REASONS = {
     Verdict.NEIGHBOR: "target is another machine",
     Verdict.CLAIMED: "target is used by another machine on the link",
     Verdict.UNLISTED: "no host rule covers the target",
+    Verdict.LEFT_TO_OTHERS: "solicitations are left to the kernel or another program",
     Verdict.RATE: "over the limit of answers a second in all",
     Verdict.SOURCE_RATE: "over the limit of answers a second to this link-layer address",
     Verdict.ADVERTISEMENT: "somebody's advertisement",

@@ -15,9 +15,9 @@ from prefix64.addressing import Prefix, formatAddress, parseAddress
 from prefix64.errors import AddressError, InterfaceError, ProbeError
 from prefix64.link.packet_socket import ETHERNET
 from prefix64.option_values import PORTS
-from prefix64.routing.kernel import IRoutingKernel
+from prefix64.routing.entries import RouteKind
+from prefix64.routing.kernel_interface import IRoutingKernel
 from prefix64.routing.messages import Link
-from prefix64.routing.plan import RouteKind
 
 _LINK_LOCAL = Prefix(parseAddress("fe80::"), 10)
 _MULTICAST = Prefix(parseAddress("ff00::"), 8)

@@ -20,7 +20,6 @@ ends with the netlink socket that made it, even after SIGKILL: a crash cannot le
 
 from __future__ import annotations
 
-import enum
 import errno
 import os
 from collections.abc import Iterable
@@ -32,6 +31,7 @@ from prefix64.errors import GuardError, PrivilegeError
 from prefix64.icmpv6.packets import ECHO_REQUEST, ICMPV6
 from prefix64.privileges import CAP_NET_ADMIN, hasCapability
 from prefix64.routing import nftables as nft
+from prefix64.routing.entries import GuardKind
 
 PRIORITY = -450
 SET_NAME = "others"
@@ -42,19 +42,17 @@ _ELEMENTS_PER_MESSAGE = 500
 _MISSING = (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.ENOENT, errno.EAFNOSUPPORT)
 
 
-class GuardKind(enum.Enum):
-    """
-    Which echo requests are dropped: those that the protocol answers, or all of them.
-    """
-
-    PROTOCOL = "protocol"
-    NONE = "none"
-
-
 class IGuard(Interface):
     """
     Keeps echo requests from the kernel.
     """
+
+    def rehearse(interface: str, prefixes: Iterable[Prefix], others: Iterable[Prefix]) -> None:
+        """
+        See whether L{install} with the same would succeed. Nothing is changed.
+
+        @raise GuardError: nf_tables is not there, or would refuse.
+        """
 
     def install(interface: str, prefixes: Iterable[Prefix], others: Iterable[Prefix]) -> None:
         """
@@ -90,25 +88,44 @@ class Guard:
         self._socket: nft.NftablesSocket | None = None
         self._table = b""
 
+    def rehearse(
+        self, interface: str, prefixes: Iterable[Prefix], others: Iterable[Prefix]
+    ) -> None:
+        """
+        See L{IGuard.rehearse}.
+        """
+        self._make(interface, prefixes, others, commit=False)
+        self.close()
+
     def install(self, interface: str, prefixes: Iterable[Prefix], others: Iterable[Prefix]) -> None:
         """
         See L{IGuard.install}.
         """
+        self._make(interface, prefixes, others, commit=True)
+
+    def _make(
+        self,
+        interface: str,
+        prefixes: Iterable[Prefix],
+        others: Iterable[Prefix],
+        commit: bool,
+    ) -> None:
+        """
+        Make the table, or see whether it could be made.
+        """
         self._table = nft.attribute(1, nft.text(f"prefix64-{interface}"))
+        flags = nft.CREATE | nft.EXCLUSIVE
         try:
             self._socket = nft.NftablesSocket()
             self._socket.transact(
                 [
-                    (
-                        nft.NEW_TABLE,
-                        nft.CREATE | nft.EXCLUSIVE,
-                        self._table + nft.number(2, nft.TABLE_OWNER),
-                    ),
+                    (nft.NEW_TABLE, flags, self._table + nft.number(2, nft.TABLE_OWNER)),
                     (nft.NEW_SET, nft.CREATE, self._table + _setDefinition()),
                     *self._elements(others),
                     (nft.NEW_CHAIN, nft.CREATE, self._table + _chainDefinition()),
                     *(self._rule(interface, prefix) for prefix in prefixes),
-                ]
+                ],
+                commit,
             )
         except OSError as error:
             self.close()

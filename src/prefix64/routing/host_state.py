@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from prefix64.addressing import Prefix
 from prefix64.ownership import Ownership
-from prefix64.routing.kernel import IRoutingKernel
+from prefix64.routing.entries import LOOPBACK
+from prefix64.routing.kernel_interface import IRoutingKernel
 from prefix64.routing.messages import (
     InterfaceAddress,
     InterfaceRoute,
@@ -21,11 +23,10 @@ from prefix64.routing.messages import (
     readGateways,
     readLink,
     readNeighbor,
-    readRoute,
     readRouted,
-    readRule,
 )
-from prefix64.routing.netconf import readForwarding
+from prefix64.routing.netconf import EVERY_INTERFACE, readForwarding
+from prefix64.routing.table_messages import readRoute, readRule
 
 MOST_GATEWAYS = 256
 MOST_ROUTED = 1024
@@ -51,6 +52,8 @@ class HostState:
         one, also if it has the same index.
     @ivar revision: another number whenever something may have changed, but for neighbors.
     @ivar neighborsChanged: whether those have; L{ownership} has them in it.
+    @ivar downs: how many times the served interface, and lo, went down: the kernel then deletes
+        neighbor proxies, and routes that lead to lo.
     @ivar stale: a route or rule went that may have been ours, or may have led out of a prefix:
         everything is to be read again.
     """
@@ -63,20 +66,28 @@ class HostState:
         excluded: Iterable[Prefix] = (),
         local: bool = False,
         isListed: Callable[[int], bool] = lambda address: False,
+        behind: Iterable[Prefix] = (),
+        followsRoutes: bool = False,
     ) -> None:
         """
         @param interface: the name of the served interface.
+        @param behind: what the user said lives behind this host.
+        @param followsRoutes: whether everything lives behind this host that it routes to another
+            interface.
         @param local: whether neighbors inside the prefix matter: where this host reaches the prefix
             itself, they must be left out of it.
         @param isListed: whether a host rule covers an address; such a one is no neighbor's.
         """
         self._kernel = kernel
         self._interface = interface
-        self._prefixes = tuple(prefixes)
+        self._behind = tuple(behind)
+        self.setPrefixes(prefixes)
         self._excluded = tuple(excluded)
         self._local = local
         self._isListed = isListed
+        self._followsRoutes = followsRoutes
         self.link: Link | None = None
+        self.downs: Counter[str] = Counter()
         self.stale = False
         self.revision = 0
         self.neighborsChanged = False
@@ -86,6 +97,16 @@ class HostState:
         self._routed: set[InterfaceRoute] = set()
         self._neighbors: set[int] = set()
         self._forwarding: set[int] = set()
+        self._forced = False
+
+    def setPrefixes(self, prefixes: Iterable[Prefix]) -> None:
+        """
+        Serve other prefixes. What lies in them is known after the next L{refresh}.
+        """
+        self._prefixes = tuple(prefixes)
+        self._wholes = {
+            prefix for prefix in self._prefixes if any(b.covers(prefix) for b in self._behind)
+        }
 
     def refresh(self) -> None:
         """
@@ -97,6 +118,7 @@ class HostState:
         forwarding, gateways = self._kernel.forwarding(), sorted(self._kernel.gateways())
         routed = sorted(self._kernel.routed(), key=lambda route: route.destination)
         neighbors = sorted(self._kernel.neighbors(link.index)) if self._local and link else []
+        self._forced = self._kernel.switch(self._interface, "force_forwarding") == "1"
         self.stale = False
         self.revision += 1
         self.link, self._addresses, self._forwarding = link, addresses, forwarding
@@ -126,7 +148,19 @@ class HostState:
             gateways=frozenset(self._gateways),
             routed=tuple(sorted(elsewhere)),
             neighbors=frozenset(self._neighbors),
+            behind=self._behind,
+            followsRoutes=self._followsRoutes,
+            forwards=self.forwardsPackets or not (self._behind or self._followsRoutes),
         )
+
+    @property
+    def forwardsPackets(self) -> bool:
+        """
+        Whether the host forwards what comes in on the served interface: all of it does, or this
+        interface does whatever all of it does (C{force_forwarding}, Linux 6.17). It is as old as
+        the last L{refresh} where the events of it are not followed.
+        """
+        return EVERY_INTERFACE in self._forwarding or self._forced
 
     def _leadsElsewhere(self, route: InterfaceRoute) -> bool:
         """
@@ -134,8 +168,15 @@ class HostState:
         by itself counts if it is that of an address which the host has there: strangers on that
         link, too, can have one made, by a router advertisement.
         """
-        if self.link is not None and route.interface == self.link.index:
+        index = self.link.index if self.link is not None else None
+        if route.interface == index:
             return False
+        if route.destination in self._wholes:
+            # A whole prefix that is on the served link too is not behind this host.
+            return not any(
+                one.interface == index and one.destination == route.destination
+                for one in self._routed
+            )
         return not route.ofKernel or any(
             one.interface == route.interface
             and one.length == route.destination.length
@@ -159,8 +200,8 @@ class HostState:
     @property
     def forwards(self) -> bool:
         """
-        Whether the served interface forwards IPv6. It is as old as the last L{refresh} where the
-        events of it are not followed.
+        Whether the served interface is that of a router. It is as old as the last L{refresh} where
+        the events of it are not followed.
         """
         return self.link is not None and self.link.index in self._forwarding
 
@@ -186,7 +227,11 @@ class HostState:
     def _linkIsThere(self, message: Any) -> None:
         link = readLink(message)
         same = self.link is not None and link.index == self.link.index
+        if not link.up and link.index == LOOPBACK_INDEX:
+            self.downs[LOOPBACK] += 1
         if link.name == self._interface:
+            if same and not link.up and self._interface != LOOPBACK:
+                self.downs[self._interface] += 1
             if same and not link.linkLayerAddress and self.link is not None:
                 # Some events tell a part only.
                 link = dataclasses.replace(link, linkLayerAddress=self.link.linkLayerAddress)
@@ -204,6 +249,7 @@ class HostState:
         """
         self.link = None
         self.births += 1
+        self.downs[self._interface] += 1
 
     def _addressIsThere(self, message: Any) -> None:
         address = readAddress(message)
@@ -273,7 +319,9 @@ class HostState:
         the whole prefix is no part of it.
         """
         destination = route.destination
-        inside = any(p.covers(destination) and p != destination for p in self._prefixes)
+        inside = destination in self._wholes or any(
+            p.covers(destination) and p != destination for p in self._prefixes
+        )
         room = len(self._routed) < MOST_ROUTED
         if inside and room and route.interface != LOOPBACK_INDEX:
             self._routed.add(route)

@@ -1,5 +1,5 @@
 """
-What rtnetlink messages say, as values: links, addresses, gateways, neighbors, rules and routes.
+What rtnetlink messages say, as values: links, addresses, gateways, neighbors, where routes lead.
 
 The messages are pyroute2's: a mapping of the fixed header's fields, with attributes behind it.
 """
@@ -12,34 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prefix64.addressing import ADDRESS_BITS, Prefix, parseAddress
-from prefix64.routing.plan import PRIORITY, PROTOCOL, TABLE, Route, RouteKind, Rule
+from prefix64.routing.facts import RTN_UNICAST
 
 _RTPROT_KERNEL = 2
 _RTPROT_RA = 9
-RTN_UNICAST = 1
-RTN_LOCAL = 2
-RTN_THROW = 9
-_KINDS = {RTN_LOCAL: RouteKind.LOCAL, RTN_THROW: RouteKind.THROW}
-KIND_NUMBERS = {kind: number for number, kind in _KINDS.items()}
-
-FR_ACT_TO_TBL = 1
 _IFF_UP = 1
 _IFF_RUNNING = 0x40
 _CLONED = 0x200  # RTM_F_CLONED: what path MTU discovery learned
 
-PLAIN_RULE = frozenset(
-    {
-        "FRA_DST",
-        "FRA_IIFNAME",
-        "FRA_PRIORITY",
-        "FRA_PROTOCOL",
-        "FRA_TABLE",
-        "FRA_SUPPRESS_PREFIXLEN",
-    }
-)
-"""The attributes of a rule that asks for an interface and a destination only."""
-
-_NOTHING_SUPPRESSED = (None, 0xFFFFFFFF)
 _KNOWN_NEIGHBOR = 0x02 | 0x04 | 0x08 | 0x10 | 0x80
 """REACHABLE, STALE, DELAY, PROBE, PERMANENT: states in which a neighbor has answered once."""
 
@@ -157,7 +137,7 @@ def readRouted(message: Any) -> Iterator[InterfaceRoute]:
     unicast = unicast and message["proto"] != _RTPROT_RA
     if message["family"] != socket.AF_INET6 or not unicast:
         return
-    destination = _destination(message, message.get_attr("RTA_DST"))
+    destination = destinationOf(message, "RTA_DST")
     hops = message.get_attr("RTA_MULTIPATH") or ()
     for interface in (message.get_attr("RTA_OIF"), *(hop["oif"] for hop in hops)):
         if interface is not None:
@@ -177,46 +157,14 @@ def readNeighbor(message: Any) -> Neighbor | None:
     return Neighbor(message["ifindex"], parseAddress(text), known)
 
 
-def readRoute(message: Any) -> Route | None:
-    """
-    Read a route.
-
-    @return: L{None} for one that is not ours: of another table or protocol, or of another kind.
-    """
-    kind = _KINDS.get(message["type"])
-    table = message.get_attr("RTA_TABLE") or message["table"]
-    if kind is None or table != TABLE or message["proto"] != PROTOCOL or message["src_len"]:
-        return None
-    return Route(kind, _destination(message, message.get_attr("RTA_DST")))
-
-
-def readRule(message: Any) -> Rule | None:
-    """
-    Read a rule.
-
-    @return: L{None} for one that is not ours: of another table, priority or protocol, without an
-        interface, or with a condition that ours never have.
-    """
-    ours = (
-        message["family"] == socket.AF_INET6
-        and message["action"] == FR_ACT_TO_TBL
-        and (message.get_attr("FRA_TABLE") or message["table"]) == TABLE
-        and message.get_attr("FRA_PRIORITY") == PRIORITY
-        and message.get_attr("FRA_PROTOCOL") == PROTOCOL
-        and message.get_attr("FRA_SUPPRESS_PREFIXLEN") in _NOTHING_SUPPRESSED
-        and {name for name, _ in message["attrs"]} <= PLAIN_RULE
-    )
-    interface = message.get_attr("FRA_IIFNAME")
-    if not ours or interface is None or message["src_len"] or message["tos"]:
-        return None
-    return Rule(interface, _destination(message, message.get_attr("FRA_DST")))
-
-
-def _destination(message: Any, text: str | None) -> Prefix:
+def destinationOf(message: Any, attribute: str) -> Prefix:
     """
     The destination prefix of a rule or route; none is C{::/0}.
+
+    @param attribute: the name of the attribute that has the address.
     """
     length = message["dst_len"]
+    text = message.get_attr(attribute)
     address = parseAddress(text) if text is not None else 0
     shift = ADDRESS_BITS - length
     return Prefix(address >> shift << shift, length)

@@ -10,6 +10,9 @@ from pyroute2.netlink import nlmsg
 from pyroute2.netlink.rtnl import RTM_DELNETCONF, RTM_GETNETCONF, RTM_NEWNETCONF
 from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 
+EVERY_INTERFACE = -1
+"""What stands for all interfaces together (NETCONFA_IFINDEX_ALL)."""
+
 
 class netconfmsg(nlmsg):
     """

@@ -65,10 +65,12 @@ class NftablesSocket:
         """
         self._socket.close()
 
-    def transact(self, messages: list[Message]) -> None:
+    def transact(self, messages: list[Message], commit: bool = True) -> None:
         """
         Send messages as one transaction: all or nothing.
 
+        @param commit: whether it is to happen; else the kernel only says whether it could, as with
+            C{nft --check}.
         @raise OSError: the first error of the kernel.
         """
         subsystem = struct.pack(">H", _NFNL_SUBSYS_NFTABLES)
@@ -77,7 +79,8 @@ class NftablesSocket:
         for kind, flags, body in messages:
             data += self._message(_NFNL_SUBSYS_NFTABLES << 8 | kind, _REQUEST | _ACK | flags, body)
             waiting.add(self._sequence)
-        data += self._message(_BATCH_END, _REQUEST, b"", 0, subsystem)
+        if commit:
+            data += self._message(_BATCH_END, _REQUEST, b"", 0, subsystem)
         self._socket.send(data)
         self._awaitAnswers(waiting)
 

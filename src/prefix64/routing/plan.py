@@ -1,5 +1,6 @@
 """
-What is wanted in the kernel: rules and routes, as values. Nothing here touches the kernel.
+What is wanted in the kernel: from ownership and the user's choices to rules, routes and the rest,
+as values. Nothing here touches the kernel.
 
 A packet for the prefix that comes in on the interface meets our rule before the main table::
 
@@ -16,64 +17,35 @@ The host's own addresses are found earlier, in the kernel's C{local} table (prio
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-from prefix64.addressing import Prefix
+from prefix64.addressing import mergePrefixes
 from prefix64.ownership import Ownership
+from prefix64.routing.entries import (
+    EVERYWHERE,
+    ICMPV6_PROTOCOL,
+    LOOPBACK,
+    MAIN_TABLE,
+    GuardKind,
+    GuardTable,
+    Proxy,
+    Route,
+    RouteKind,
+    Rule,
+    Service,
+    Steering,
+    Sysctl,
+    Way,
+)
 
-TABLE: Final = 64
-"""The routing table that is ours."""
+MOST_PROXIES = 1000
+"""The most addresses that the kernel is a proxy for: it looks through a list for each packet."""
 
-PRIORITY: Final = 64
-"""The priority of our rules: before a VPN's and the main table's."""
+PROXY_SWITCHES = ("accept_ra", "forwarding", "proxy_ndp")
+"""The switches of an interface that decide whether the kernel is a proxy there."""
 
-PROTOCOL: Final = 64
-"""The routing protocol (C{rtm_protocol}, rtnetlink(7)) by which rules and routes are ours."""
-
-LOOPBACK: Final = "lo"
-
-
-class RouteKind(enum.Enum):
-    """
-    What a route does with a packet. The value is the word that C{ip route} has for it.
-    """
-
-    LOCAL = "local"
-    THROW = "throw"
-
-
-@dataclass(frozen=True)
-class Route:
-    """
-    A route in our table.
-
-    @ivar reason: why it is wanted; it does not tell routes apart.
-    """
-
-    kind: RouteKind
-    destination: Prefix
-    reason: str = field(default="", compare=False)
-
-    def __str__(self) -> str:
-        device = f" dev {LOOPBACK}" if self.kind is RouteKind.LOCAL else ""
-        return f"{self.kind.value} {self.destination}{device} table {TABLE}"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """
-    A policy rule: what comes in on an interface for a prefix is looked up in our table.
-
-    @ivar interface: its name; C{lo} stands for what this host itself sends.
-    """
-
-    interface: str
-    destination: Prefix
-
-    def __str__(self) -> str:
-        return f"iif {self.interface} to {self.destination} lookup {TABLE}"
+_ICMPV6 = Service(ICMPV6_PROTOCOL)
 
 
 @dataclass(frozen=True)
@@ -81,28 +53,146 @@ class RoutingPlan:
     """
     All that is wanted.
 
-    @ivar routes: in the order in which they are to be added: a throw route stands before the local
-        route that it makes a hole in.
-    @ivar rules: to be added after the routes.
+    @ivar routes: in the order in which they are to be added: what makes a hole in a local route
+        stands before it.
+    @ivar rules: in the order in which they are to be added, before the routes.
+    @ivar proxies: to be added when the addresses are local.
+    @ivar sysctls: in the order in which they are to be set; and put back in the reverse.
+    @ivar guard: what keeps the kernel from answering ping, if it is to be kept from it.
     """
 
     routes: tuple[Route, ...]
     rules: tuple[Rule, ...]
+    proxies: tuple[Proxy, ...] = ()
+    sysctls: tuple[Sysctl, ...] = ()
+    guard: GuardTable | None = None
 
 
-def plan(ownership: Ownership, interface: str, local: bool) -> RoutingPlan:
+def plan(
+    ownership: Ownership, interface: str, local: bool, steering: Steering | None = None
+) -> RoutingPlan:
     """
-    Make the plan.
+    Make the plan of rules and routes.
 
     @param ownership: what is ours and what is not.
     @param interface: the name of the interface that the prefixes arrive on.
     @param local: whether this host itself reaches the prefixes' addresses.
+    @param steering: how packets become the host's own; all that come in, if left out.
     """
-    throws = [
-        Route(RouteKind.THROW, prefix, reason)
-        for prefix, reason in sorted(ownership.notOurs().items())
-    ]
-    locals_ = [Route(RouteKind.LOCAL, prefix, "the prefix") for prefix in ownership.prefixes]
-    interfaces = dict.fromkeys([interface, LOOPBACK] if local else [interface])
-    rules = [Rule(name, prefix) for name in interfaces for prefix in ownership.prefixes]
-    return RoutingPlan((*throws, *locals_), tuple(rules))
+    steering = steering or Steering()
+    if steering.way is Way.NONE:
+        return RoutingPlan((), ())
+    rules = _RULES[steering.way](ownership, interface, local, steering)
+    return RoutingPlan(tuple(_routes(ownership, steering.numbers.table)), tuple(rules))
+
+
+def _routes(ownership: Ownership, table: int) -> Iterator[Route]:
+    """
+    The routes of our table: holes first, then the prefixes.
+    """
+    lost = ownership.unreachable()
+    holes = dict.fromkeys(ownership.notOurs(), RouteKind.THROW) | dict.fromkeys(
+        lost, RouteKind.UNREACHABLE
+    )
+    reasons = ownership.notOurs() | lost
+    for prefix, kind in sorted(holes.items()):
+        yield Route(kind, prefix, reasons[prefix], table)
+    for prefix in ownership.prefixes:
+        if prefix not in holes:
+            yield Route(RouteKind.LOCAL, prefix, "the prefix", table)
+
+
+def _interfaces(interface: str, local: bool) -> list[tuple[str, str]]:
+    """
+    Where packets come from: the interface, and the host itself; each with the reason.
+    """
+    found = {interface: "what comes in for the prefix"}
+    if local:
+        found.setdefault(LOOPBACK, "what this host itself sends there")
+    return list(found.items())
+
+
+def _inputRules(
+    ownership: Ownership, interface: str, local: bool, steering: Steering
+) -> Iterator[Rule]:
+    """
+    All that comes in for the prefixes.
+    """
+    numbers = steering.numbers
+    for name, reason in _interfaces(interface, local):
+        for prefix in ownership.prefixes:
+            yield Rule(name, prefix, table=numbers.table, priority=numbers.priority, reason=reason)
+
+
+def _portRules(
+    ownership: Ownership, interface: str, local: bool, steering: Steering
+) -> Iterator[Rule]:
+    """
+    Some services, and ICMPv6, so that errors and unicast solicitations arrive. What else comes in
+    for the prefixes ends there: where the host forwards, it would go back to the router, which
+    sends it here again. But for what is behind a hole, which the main table knows.
+    """
+    table, priority = steering.numbers.table, steering.numbers.priority
+    for name, _ in _interfaces(interface, local):
+        for prefix in ownership.prefixes:
+            for service in (*steering.services, _ICMPV6):
+                reason = "errors and solicitations" if service is _ICMPV6 else "a port of ours"
+                yield Rule(name, prefix, service, 0, table, priority, reason)
+    for hole in mergePrefixes(list(ownership.elsewhere())):
+        yield Rule(interface, hole, None, 0, MAIN_TABLE, priority, "not ours")
+    for prefix in ownership.prefixes:
+        yield Rule(interface, prefix, None, 0, 0, priority + 1, "else it would loop")
+
+
+def _markRules(
+    ownership: Ownership, interface: str, local: bool, steering: Steering
+) -> Iterator[Rule]:
+    """
+    What the user's firewall has marked.
+    """
+    numbers = steering.numbers
+    reason = "what the firewall has marked"
+    yield Rule("", EVERYWHERE, None, numbers.mark, numbers.table, numbers.priority, reason)
+
+
+_RULES = {Way.INPUT: _inputRules, Way.PORTS: _portRules, Way.FWMARK: _markRules}
+
+
+def proxies(interface: str, addresses: Iterable[int]) -> tuple[Proxy, ...]:
+    """
+    The entries with which the kernel answers solicitations for single addresses.
+    """
+    return tuple(Proxy(interface, address, "a host of its own") for address in addresses)
+
+
+def proxySysctls(interface: str, switches: Mapping[str, str]) -> tuple[Sysctl, ...]:
+    """
+    The switches without which the kernel is no proxy. Where an interface forwards, it accepts
+    router advertisements only with accept_ra = 2, and the kernel drops the default routes that it
+    learned, so that comes first.
+
+    @param switches: what C{accept_ra}, C{forwarding} and C{proxy_ndp} of the interface are.
+    """
+    found = []
+    if switches.get("forwarding") == "0":
+        if switches.get("accept_ra") == "1":
+            reason = "else forwarding would drop the routes of router advertisements"
+            found.append(Sysctl(interface, "accept_ra", "2", reason))
+        reason = "the kernel is a proxy only where it forwards"
+        found.append(Sysctl(interface, "forwarding", "1", reason))
+    if switches.get("proxy_ndp") == "0":
+        found.append(Sysctl(interface, "proxy_ndp", "1", "the kernel answers solicitations"))
+    return tuple(found)
+
+
+def guardTable(ownership: Ownership, interface: str, kind: GuardKind | None) -> GuardTable | None:
+    """
+    The table that keeps the kernel from answering ping.
+
+    @param kind: which requests it is kept from; L{None} for none.
+    """
+    if kind is None:
+        return None
+    others = tuple(ownership.echoedByOthers())
+    reason = "ping is answered once" if kind is GuardKind.PROTOCOL else "nobody answers ping"
+    return GuardTable(kind, interface, ownership.prefixes, others, reason)

@@ -8,53 +8,61 @@ it serves another prefix. A rule that leads to nothing changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import TypeVar
 
 from twisted.logger import Logger
 
 from prefix64.addressing import Prefix
 from prefix64.errors import Prefix64Error, PrivilegeError, RoutingError
-from prefix64.routing.kernel import IRoutingKernel
-from prefix64.routing.plan import LOOPBACK, Route, RouteKind, RoutingPlan, Rule
+from prefix64.routing.entries import LOOPBACK, Numbers, Proxy, Route, RouteKind, Rule
+from prefix64.routing.kernel_interface import IRoutingKernel
+from prefix64.routing.leftovers import isOfInstance, leftoverRoutes, leftoverRules
+from prefix64.routing.plan import RoutingPlan
+from prefix64.routing.restraint import Restraint
 
-_T = TypeVar("_T", Route, Rule)
+_T = TypeVar("_T", Route, Rule, Proxy)
 
 _log = Logger("prefix64.routing")
 
 
 class RoutingTables:
     """
-    What is in the kernel on our behalf. No other instance that runs serves an address of ours
-    (L{overlappingRules} finds one before anything is changed), so what has our numbers and lies in
-    our prefixes is ours.
+    What is in the kernel on our behalf: rules, routes and neighbor proxies. No other instance that
+    runs serves an address of ours, which is seen to before anything is changed; so what has our
+    numbers and lies in our prefixes is ours.
 
     @ivar routes: the routes that are there, by destination.
     @ivar rules: the rules that are there.
+    @ivar proxies: the neighbor proxies that are there.
     """
 
-    def __init__(self, kernel: IRoutingKernel, interface: str) -> None:
+    def __init__(
+        self, kernel: IRoutingKernel, interface: str, numbers: Numbers | None = None
+    ) -> None:
         """
         @param interface: the name of the interface that is served.
+        @param numbers: of this instance.
         """
         self._kernel = kernel
         self._interface = interface
+        self._numbers = numbers or Numbers()
+        self._restraint = Restraint()
         self.routes: dict[Prefix, Route] = {}
         self.rules: set[Rule] = set()
+        self.proxies: set[Proxy] = set()
 
-    def apply(self, plan: RoutingPlan) -> None:
+    def apply(self, plan: RoutingPlan, marksAreOthers: bool = False) -> None:
         """
         Bring the plan into the kernel. What an earlier run left (recognised by protocol, table,
         priority, and our interface or prefix) is taken over, or deleted where it is no longer
         wanted.
 
+        @param marksAreOthers: whether another instance that runs has the rule for a firewall mark.
         @raise Prefix64Error: the kernel refused; everything is undone.
         """
-        found = self._kernel.rules()
-        self.rules = leftoverRules(found, plan, self._interface)
-        leftover = self._leftoverRoutes(plan, found - self.rules)
-        self.routes = {route.destination: route for route in leftover}
-        count = len(self.rules) + len(self.routes)
+        self._takeOver(plan, marksAreOthers)
+        count = len(self.rules) + len(self.routes) + len(self.proxies)
         if count:
             _log.info("taking over {count} rules and routes of an earlier run", count=count)
         try:
@@ -62,6 +70,35 @@ class RoutingTables:
         except Prefix64Error:
             self.undo()
             raise
+
+    def _takeOver(self, plan: RoutingPlan, marksAreOthers: bool) -> None:
+        """
+        Find what an earlier run left.
+        """
+        found = self._rulesInKernel()
+        self.rules = leftoverRules(found, plan, self._interface, marksAreOthers)
+        left = leftoverRoutes(self._routesInKernel(), plan, self.rules, found - self.rules)
+        self.routes = {route.destination: route for route in left}
+        self.proxies = self._proxiesInKernel()
+
+    def _rulesInKernel(self) -> set[Rule]:
+        """
+        The rules with our numbers.
+        """
+        return {rule for rule in self._kernel.rules() if isOfInstance(rule, self._numbers)}
+
+    def _routesInKernel(self) -> set[Route]:
+        """
+        The routes with our protocol in our table.
+        """
+        return {route for route in self._kernel.routes() if route.table == self._numbers.table}
+
+    def _proxiesInKernel(self) -> set[Proxy]:
+        """
+        The neighbor proxies with our protocol on our interface.
+        """
+        found = self._kernel.proxies()
+        return {proxy for proxy in found if proxy.interface == self._interface}
 
     def update(self, plan: RoutingPlan) -> None:
         """
@@ -71,68 +108,108 @@ class RoutingTables:
             update goes on from there.
         """
         wanted = {route.destination: route for route in plan.routes}
-        for rule in plan.rules:
-            if rule not in self.rules:
-                self._addRule(rule)
+        for proxy in sorted(self.proxies.difference(plan.proxies), key=str):
+            self._kernel.deleteProxy(proxy)
+            self.proxies.remove(proxy)
+        for rule in self._missing(plan.rules, self.rules):
+            self._add(rule, self.rules.add, self._kernel.addRule, self.rules.remove)
         for route in _undoOrder(self.routes.values()):
             if wanted.get(route.destination) != route:
                 self._kernel.deleteRoute(route)
                 del self.routes[route.destination]
-        for route in plan.routes:
-            if route.destination not in self.routes:
-                self._addRoute(route)
-        for rule in sorted(self.rules.difference(plan.rules), key=_loopbackFirst):
+        for route in self._missing(plan.routes, set(self.routes.values())):
+            self._add(route, self._remember, self._kernel.addRoute, self._forget)
+        for rule in sorted(self.rules.difference(plan.rules), key=_deletionOrder):
             self._kernel.deleteRule(rule)
             self.rules.remove(rule)
+        self._addProxies(plan)
 
-    def _addRule(self, rule: Rule) -> None:
+    def _missing(self, wanted: Iterable[_T], there: set[_T]) -> list[_T]:
         """
-        Add a rule. It is known before it is there: a signal that ends the start may come in
-        between.
+        What is to be added, in order: but for what somebody does not want there.
         """
-        self.rules.add(rule)
-        try:
-            self._kernel.addRule(rule)
-        except (RoutingError, PrivilegeError):
-            self.rules.remove(rule)
-            raise
+        abandoned = self._restraint.abandoned
+        return [one for one in wanted if one not in there and one not in abandoned]
 
-    def _addRoute(self, route: Route) -> None:
+    def _addProxies(self, plan: RoutingPlan) -> None:
         """
-        Add a route; known before it is there, as a rule is.
+        Add the neighbor proxies that are missing. For an address for which somebody else has made
+        one, the kernel answers already.
+        """
+        missing = self._missing(plan.proxies, self.proxies)
+        foreign = self._kernel.foreignProxies() if missing else set()
+        for proxy in missing:
+            if proxy not in foreign:
+                self._add(proxy, self.proxies.add, self._kernel.addProxy, self.proxies.remove)
+
+    def _remember(self, route: Route) -> None:
+        """
+        Know a route.
         """
         self.routes[route.destination] = route
+
+    def _forget(self, route: Route) -> None:
+        """
+        Know a route no longer.
+        """
+        del self.routes[route.destination]
+
+    @staticmethod
+    def _add(
+        one: _T,
+        remember: Callable[[_T], None],
+        add: Callable[[_T], None],
+        forget: Callable[[_T], None],
+    ) -> None:
+        """
+        Add something. It is known before it is there: a signal that ends the start may come in
+        between.
+        """
+        remember(one)
         try:
-            self._kernel.addRoute(route)
+            add(one)
         except (RoutingError, PrivilegeError):
-            del self.routes[route.destination]
+            forget(one)
             raise
 
-    def reread(self) -> list[str]:
+    def reread(
+        self, now: float, excused: Callable[[Hashable], bool]
+    ) -> tuple[list[str], list[str]]:
         """
-        See what of ours is still in the kernel. The next update adds what is missing.
+        See what of ours is still in the kernel. The next update adds what is missing, but for what
+        was put back already not long ago.
 
-        @return: what is missing, as C{ip} would call it.
+        @param now: seconds, of any monotonic clock.
+        @param excused: tells whether the kernel itself may have deleted something.
+        @return: what is put back, and what is now left alone, as C{ip} would call it.
         @raise Prefix64Error: the kernel's tables cannot be read.
         """
-        rules, routes = self._kernel.rules(), self._kernel.routes()
-        gone = [route for route in self.routes.values() if route not in routes]
-        missing = [*map(str, sorted(self.rules - rules, key=str)), *map(str, gone)]
+        rules, routes, proxies = (
+            self._rulesInKernel(), self._routesInKernel(), self._proxiesInKernel()
+        )  # fmt: skip
+        there: set[Hashable] = {*rules, *routes, *proxies}
+        mine = [*sorted(self.rules, key=str), *self.routes.values(), *sorted(self.proxies, key=str)]
+        gone = [one for one in mine if one not in there]
         self.rules &= rules
-        for route in gone:
-            del self.routes[route.destination]
-        return missing
+        self.proxies &= proxies
+        self.routes = {key: route for key, route in self.routes.items() if route in routes}
+        self._restraint.found(there)
+        flushed = [str(one) for one in gone if excused(one)]
+        back, left = self._restraint.judge([one for one in gone if not excused(one)], now)
+        return [*flushed, *back], left
 
     def undo(self) -> None:
         """
-        Take everything out: the local routes, the holes in them, and the rules last. What the
-        kernel refuses is logged, and does not keep the rest.
+        Take everything out: the proxies, the local routes, the holes in them, and the rules last.
+        What the kernel refuses is logged, and does not keep the rest.
         """
+        for proxy in sorted(self.proxies, key=str):
+            self._attempt(self._kernel.deleteProxy, proxy)
         for route in _undoOrder(self.routes.values()):
             self._attempt(self._kernel.deleteRoute, route)
-        for rule in sorted(self.rules, key=_loopbackFirst):
+        for rule in sorted(self.rules, key=_deletionOrder):
             self._attempt(self._kernel.deleteRule, rule)
-        self.routes, self.rules = {}, set()
+        self.routes, self.rules, self.proxies = {}, set(), set()
 
     def _attempt(self, delete: Callable[[_T], None], what: _T) -> None:
         """
@@ -143,81 +220,17 @@ class RoutingTables:
         except (RoutingError, PrivilegeError) as error:
             _log.error("not undone: {error}", error=error)
 
-    def _leftoverRoutes(self, plan: RoutingPlan, others: set[Rule]) -> list[Route]:
-        """
-        The routes that an earlier run left inside our prefixes, or inside those that its rules
-        name, unless a rule of another instance leads to them.
-
-        @param others: the rules of other instances.
-        """
-        mine = destinations([*plan.rules, *self.rules])
-        theirs = destinations(others)
-        return [
-            route
-            for route in self._kernel.routes()
-            if any(prefix.covers(route.destination) for prefix in mine)
-            and not any(prefix.covers(route.destination) for prefix in theirs)
-        ]
-
 
 def _undoOrder(routes: Iterable[Route]) -> list[Route]:
     """
     Local routes first: without its hole a local route would take what is not ours.
     """
-    return sorted(routes, key=lambda route: (route.kind is RouteKind.THROW, route.destination))
+    return sorted(routes, key=lambda route: (route.kind is not RouteKind.LOCAL, route.destination))
 
 
-def _loopbackFirst(rule: Rule) -> tuple[bool, str]:
+def _deletionOrder(rule: Rule) -> tuple[bool, bool, str]:
     """
-    An order in which no C{iif lo} rule is left without the rule of its interface, by which alone it
-    is known whose it is.
+    An order in which nothing is dropped that was let through, and in which no C{iif lo} rule is
+    left without the rule of its interface, by which alone it is known whose it is.
     """
-    return rule.interface != LOOPBACK, str(rule)
-
-
-def destinations(rules: Iterable[Rule]) -> set[Prefix]:
-    """
-    The prefixes that rules name.
-    """
-    return {rule.destination for rule in rules}
-
-
-def leftoverRules(found: set[Rule], plan: RoutingPlan, interface: str) -> set[Rule]:
-    """
-    Which of the rules with our numbers an earlier run left that was on this interface, or served an
-    address of ours. The C{iif lo} rule of another prefix goes with the rule of its interface.
-
-    @param found: all rules with our numbers.
-    @param interface: the served one.
-    """
-    prefixes = destinations(plan.rules)
-
-    def isOurs(rule: Rule) -> bool:
-        if any(prefix.overlaps(rule.destination) for prefix in prefixes):
-            return True
-        if rule.interface != LOOPBACK:
-            return rule.interface == interface
-        same = {other.interface for other in found if other.destination == rule.destination}
-        return same == {LOOPBACK, interface}
-
-    return set(filter(isOurs, found))
-
-
-def overlappingRules(found: set[Rule], plan: RoutingPlan, interface: str) -> list[Rule]:
-    """
-    The rules with our numbers that serve an address of ours on another interface: of an instance
-    that runs, which is a contradiction, or left by one that crashed.
-
-    @param found: all rules with our numbers.
-    @param interface: the served one.
-    """
-    prefixes = destinations(plan.rules)
-    ofAnInterface = destinations(rule for rule in found if rule.interface != LOOPBACK)
-
-    def overlaps(rule: Rule) -> bool:
-        if rule.interface == LOOPBACK and rule.destination in ofAnInterface:
-            return False  # it came with the rule of that interface
-        others = rule.interface != interface
-        return others and any(prefix.overlaps(rule.destination) for prefix in prefixes)
-
-    return sorted(filter(overlaps, found), key=str)
+    return not rule.drops, rule.interface != LOOPBACK, str(rule)

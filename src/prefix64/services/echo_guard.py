@@ -4,6 +4,8 @@ The echo guard as a service: it leaves echo to us, or to nobody.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.application.service import Service
 from twisted.logger import Logger
 
@@ -12,9 +14,14 @@ from prefix64.edges import Edges
 from prefix64.errors import GuardError, InterfaceError
 from prefix64.hosts.table import CurrentTable
 from prefix64.link.packet_socket import ETHERNET
-from prefix64.routing.guard import GuardKind, IGuard
+from prefix64.routing.entries import GuardKind, GuardTable
+from prefix64.routing.guard import IGuard
+from prefix64.routing.plan import guardTable
 from prefix64.services.routing import RoutingService
-from prefix64.settings import EchoMode, Settings
+from prefix64.settings import EchoMode, LinkSettings
+
+GUARDS = {EchoMode.PROTOCOL: GuardKind.PROTOCOL, EchoMode.NONE: GuardKind.NONE}
+"""What the kernel is kept from, by who answers."""
 
 _log = Logger("prefix64.icmpv6")
 
@@ -30,52 +37,80 @@ class EchoGuardService(Service):
     name = "echo guard"
 
     def __init__(
-        self, settings: Settings, routing: RoutingService, tables: CurrentTable, edges: Edges
+        self, settings: LinkSettings, routing: RoutingService, tables: CurrentTable, edges: Edges
     ) -> None:
         self._settings = settings
         self._routing = routing
         self._tables = tables
         self._edges = edges
         self._guard: IGuard | None = None
-        self._others: list[Prefix] = []
+        self._prefixes: tuple[Prefix, ...] = ()
+        self._others: tuple[Prefix, ...] = ()
         self.mode = EchoMode.KERNEL
         routing.whenChanged(self._changed)
 
-    def privilegedStartService(self) -> None:
+    def prepare(self) -> None:
         """
-        Install the guard where it is needed.
+        Decide who answers, and see that the guard can be had where it is needed. Nothing is
+        changed.
 
         @raise GuardError: it was asked for, and cannot be had.
         @raise InterfaceError: the protocol is to answer on an interface that is not Ethernet.
         """
         link = self._routing.link
         ethernet = link is not None and link.hardwareType == ETHERNET
-        asked = self._settings.echo
-        if asked is EchoMode.PROTOCOL and not ethernet:
+        if self._settings.echo is EchoMode.PROTOCOL and not ethernet:
             raise InterfaceError(
                 f"--echo protocol: interface {self._settings.interface!r} is not Ethernet: "
                 "leave echo to the kernel (--echo kernel)"
             )
-        self.mode = asked or (EchoMode.PROTOCOL if ethernet else EchoMode.KERNEL)
-        if self.mode is EchoMode.KERNEL:
-            return
+        self.mode = self._settings.echoMode(ethernet)
+        table = self._table()
+        if table is not None:
+            self._guard = self._edges.guard(table.kind)
+            self._attempt(self._guard.rehearse, table)
+
+    def privilegedStartService(self) -> None:
+        """
+        Install the guard where it is needed.
+
+        @raise GuardError: it was asked for, and cannot be had.
+        """
+        table = self._table()
+        if table is not None:
+            self._attempt(self._install, table)
+
+    def _table(self) -> GuardTable | None:
+        """
+        The guard that is wanted now.
+        """
+        ownership = self._tables.table.ownership
+        return guardTable(ownership, self._settings.interface, GUARDS.get(self.mode))
+
+    def _attempt(self, make: Callable[..., None], table: GuardTable) -> None:
+        """
+        Have a guard, or leave echo to the kernel, unless something else was asked for.
+
+        @raise GuardError: something else was.
+        """
         try:
-            self._install(GuardKind(self.mode.value))
+            make(table.interface, table.prefixes, table.others)
         except GuardError as error:
+            asked = self._settings.echo
             if asked is not None:
                 raise GuardError(f"--echo {asked.value}: {error}") from None
-            self.mode = EchoMode.KERNEL
+            self.mode, self._guard = EchoMode.KERNEL, None
             _log.warn("echo is left to the kernel: {error}", error=error)
 
-    def _install(self, kind: GuardKind) -> None:
+    def _install(
+        self, interface: str, prefixes: tuple[Prefix, ...], others: tuple[Prefix, ...]
+    ) -> None:
         """
         Install the guard.
         """
-        ownership = self._tables.table.ownership
-        self._others = ownership.echoedByOthers()
-        guard = self._edges.guard(kind)
-        guard.install(self._settings.interface, ownership.prefixes, self._others)
-        self._guard = guard
+        assert self._guard is not None
+        self._guard.install(interface, prefixes, others)
+        self._prefixes, self._others = prefixes, others
 
     def stopService(self) -> None:
         """
@@ -88,11 +123,16 @@ class EchoGuardService(Service):
 
     def _changed(self) -> None:
         """
-        Follow the host's addresses.
+        Follow the host's addresses, and the prefixes.
 
         @raise GuardError: nf_tables refused.
         """
-        others = self._tables.table.ownership.echoedByOthers()
-        if self._guard is not None and others != self._others:
-            self._guard.update(others)
-            self._others = others
+        table = self._table()
+        if self._guard is None or table is None:
+            return
+        if table.prefixes != self._prefixes:
+            self._guard.close()
+            self._install(table.interface, table.prefixes, table.others)
+        elif table.others != self._others:
+            self._guard.update(table.others)
+            self._others = table.others

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.logger import Logger
 
-from prefix64.addressing import formatAddress
+from prefix64.addressing import Prefix, formatAddress
 from prefix64.edges import Edges
 from prefix64.hosts.table import CurrentTable
 from prefix64.icmpv6.echo import Echo
@@ -24,12 +24,11 @@ from prefix64.icmpv6.verdicts import RespondAll
 from prefix64.link.packet_port import PacketPort
 from prefix64.link.packet_socket import ETHERNET, ILinkSocket
 from prefix64.link.socket_filter import icmpv6Filter
-from prefix64.routing.messages import Link
 from prefix64.services.announcements import Announcements
 from prefix64.services.echo_guard import EchoGuardService
 from prefix64.services.groups import ListedGroups
 from prefix64.services.routing import RoutingService
-from prefix64.settings import EchoMode, Settings
+from prefix64.settings import EchoMode, LinkSettings, NdpMode
 
 MOST_CONFLICTS = 1024
 """The most addresses of which it is said that another machine uses them."""
@@ -53,7 +52,7 @@ class Icmpv6Service(Service):
     def __init__(
         self,
         reactor: Any,
-        settings: Settings,
+        settings: LinkSettings,
         routing: RoutingService,
         echoGuard: EchoGuardService,
         tables: CurrentTable,
@@ -75,6 +74,7 @@ class Icmpv6Service(Service):
         self._conflicts: set[int] = set()
         self._sendErrors: Counter[str] = Counter()
         self._drops = 0
+        self._prefixes: tuple[Prefix, ...] = ()
         self.responder: Responder | None = None
         routing.whenChanged(self._changed)
 
@@ -85,6 +85,8 @@ class Icmpv6Service(Service):
         @raise Prefix64Error: it cannot be opened.
         """
         link = self._routing.link
+        if not (self._answersSolicitations or self._answersEcho):
+            return
         if link is None or link.hardwareType != ETHERNET:
             _log.info(
                 "{interface} is not Ethernet: it needs no neighbor discovery",
@@ -106,6 +108,7 @@ class Icmpv6Service(Service):
             self._conflict,
             self._settings.respond,
             self._settings.yields,
+            self._answersSolicitations,
         )
         echo = Echo(neighbor) if self._answersEcho else None
         limits = Limits(self._settings.rate, self._settings.sourceRate)
@@ -153,6 +156,11 @@ class Icmpv6Service(Service):
             self._port = None
 
     @property
+    def _answersSolicitations(self) -> bool:
+        """Whether solicitations are ours to answer."""
+        return self._settings.ndp is NdpMode.PROTOCOL
+
+    @property
     def _answersEcho(self) -> bool:
         """Whether echo is ours to answer."""
         return self._echoGuard.mode is EchoMode.PROTOCOL
@@ -172,12 +180,20 @@ class Icmpv6Service(Service):
             respond = traced(
                 self.responder.frameReceived, lambda line: _traceLog.info("{line}", line=line)
             )
-        program = icmpv6Filter(self._settings.prefixes, self._answersEcho)
+        self._prefixes = self._tables.table.ownership.prefixes
+        program = icmpv6Filter(self._prefixes, self._answersEcho)
         self._link = self._edges.link(self._settings.interface, program)
         link = self._routing.link
         self._birth = None if link is None else (link.index, self._routing.births)
         self._port = PacketPort(self._reactor, self._link, respond, self._edges.clock)
-        self._groups.follow()
+        self._followGroups()
+
+    def _followGroups(self) -> None:
+        """
+        Join the groups of listed hosts, if solicitations are ours to answer.
+        """
+        if self._answersSolicitations:
+            self._groups.follow()
 
     def _isBound(self) -> bool:
         """
@@ -249,14 +265,18 @@ class Icmpv6Service(Service):
         self._identify()
         unbound = link.up and not self._isBound()  # it goes down before it goes
         if self._birth != (link.index, self._routing.births) or unbound:
-            self._reopen(link)
-        self._groups.follow()
+            self._reopen()
+            self._gone = False
+            _log.info("{name} is back", name=link.name)
+        elif self._prefixes != self._tables.table.ownership.prefixes:
+            self._reopen()
+        self._followGroups()
         if self._announcements is not None and self._link is not None:
             self._announcements.follow(link, self._announce)
 
-    def _reopen(self, link: Link) -> None:
+    def _reopen(self) -> None:
         """
-        Open the packet socket on another interface of the same name.
+        Open the packet socket on another interface of the same name, or for other prefixes.
 
         @raise Prefix64Error: it cannot be opened.
         """
@@ -265,8 +285,6 @@ class Icmpv6Service(Service):
         self._open()
         assert self._port is not None
         self._port.startReading()
-        self._gone = False
-        _log.info("{name} is back", name=link.name)
 
 
 def countsInWords(counts: Mapping[str, int]) -> str:

@@ -9,9 +9,8 @@ import os
 import sys
 from typing import Any, NoReturn
 
-from twisted.application.service import IService, MultiService
 from twisted.internet.address import IPv6Address
-from twisted.internet.defer import Deferred, inlineCallbacks, maybeDeferred
+from twisted.internet.defer import inlineCallbacks
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
@@ -19,12 +18,12 @@ from prefix64.edges import Edges
 from prefix64.errors import Prefix64Error, StateError
 from prefix64.hosts.table import CurrentTable, HostTable
 from prefix64.ownership import Ownership
-from prefix64.services.echo_guard import EchoGuardService
-from prefix64.services.icmpv6 import Icmpv6Service
-from prefix64.services.routing import RoutingService
+from prefix64.services.announcement import notes, served
+from prefix64.services.in_order import InOrder, stopped
+from prefix64.services.link import LinkService, startLinks
 from prefix64.services.signals import Hangup, interruptible, undisturbed
 from prefix64.services.web import WebService
-from prefix64.settings import DEFAULT_PREFIX, EchoMode, Settings
+from prefix64.settings import Settings
 
 _log = Logger("prefix64")
 
@@ -32,11 +31,13 @@ _SHORT = 80
 """A failed start of the daemon reaches the terminal cut to 100 bytes, with the error's class."""
 
 
-class Prefix64Service(MultiService):
+class Prefix64Service(InOrder):
     """
-    Routing, then ICMPv6, then HTTP: an address that is answered for but not local would be
-    forwarded or refused. At the end the reverse: requests in flight end while the addresses are
-    still found.
+    The interfaces, then HTTP: an address that is answered for but not local would be forwarded or
+    refused. At the end the reverse: requests in flight end while the addresses are still found.
+
+    @ivar tables: the host table of all interfaces.
+    @ivar links: the interfaces.
     """
 
     def __init__(self, settings: Settings, reactor: Any, edges: Edges | None = None) -> None:
@@ -47,18 +48,17 @@ class Prefix64Service(MultiService):
         edges = edges or Edges()
         self._settings = settings
         self._reactor = reactor
+        self._edges = edges
         self._hangup = Hangup(self._hungUp, reactor)
-        ownership = Ownership(settings.prefixes, settings.excluded)
-        self.tables = CurrentTable(
-            HostTable(ownership, settings.sites.hosts, settings.sites.default)
-        )
-        self.routing = RoutingService(reactor, settings, self.tables, edges)
-        self.echoGuard = EchoGuardService(settings, self.routing, self.tables, edges)
-        self.icmpv6 = Icmpv6Service(
-            reactor, settings, self.routing, self.echoGuard, self.tables, edges
-        )
+        ownerships = [Ownership(link.prefixes, link.excluded) for link in settings.links]
+        sites, whole = settings.sites, Ownership.together(ownerships)
+        self.tables = CurrentTable(HostTable(whole, sites.hosts, sites.default))
+        self.links = [
+            LinkService(reactor, link, settings.stateDirectory, self.tables.part(own), edges)
+            for link, own in zip(settings.links, ownerships, strict=True)
+        ]
         self.web = WebService(reactor, settings, self.tables, edges)
-        for service in (self.routing, self.echoGuard, self.icmpv6, self.web):
+        for service in (*self.links, self.web):
             service.setServiceParent(self)
 
     def privilegedStartService(self) -> None:
@@ -68,16 +68,14 @@ class Prefix64Service(MultiService):
         @raise SystemExit: the start failed, and twistd is in the foreground.
         @raise RuntimeError: the start failed, and twistd waits for its daemon.
         """
-        started = []
         try:
             with interruptible():
                 makeStateDirectory(self._settings.stateDirectory)
-                for service in self:
-                    started.append(service)
-                    service.privilegedStartService()
+                startLinks(self.links, self._edges)
+                self.web.privilegedStartService()
         except BaseException as error:
             with undisturbed():
-                for service in reversed(started):
+                for service in reversed(list(self)):
                     stopped(service)  # not waited for: the reactor does not run
             if isinstance(error, Prefix64Error):
                 self._fail(str(error))
@@ -125,31 +123,18 @@ class Prefix64Service(MultiService):
         """
         Stop in reverse order, each when the one before has stopped.
         """
-        self.running = 0
-        for service in reversed(list(self)):
-            yield stopped(service)
+        yield super().stopService()
         self._hangup.release()
 
     def announcement(self) -> str:
         """
         What is served, on which interface, and the first URL to try.
         """
-        settings = self._settings
-        prefixes = " and ".join(map(str, settings.prefixes))
-        listed = len(settings.sites.hosts)
-        parts = [f"serving every address of {prefixes} on {settings.interface}"]
+        listed = len(self._settings.sites.hosts)
+        parts = [f"serving every address of {served(self._settings.links)}"]
         if listed:
             parts.append(f"{listed} host rule{'' if listed == 1 else 's'} from the tree of sites")
-        mode = self.echoGuard.mode
-        parts.append(
-            f"ping answered by {'no one' if mode is EchoMode.NONE else f'the {mode.value}'}"
-        )
-        justTrying = settings.prefixes == (DEFAULT_PREFIX,) and not settings.local
-        if settings.reachableFromHere and not justTrying:
-            parts.append(
-                "reachable from this host, which then reaches no other machine inside the "
-                "prefix but excluded ones, gateways and known neighbors"
-            )
+        parts += notes(self.links)
         return "; ".join(parts) + ". " + self._firstToTry()
 
     def _firstToTry(self) -> str:
@@ -165,18 +150,6 @@ class Prefix64Service(MultiService):
             return f"Try: ping {address}"
         port = "" if number == 80 else f":{number}"
         return f"Try http://[{address}]{port}/"
-
-
-def stopped(service: IService) -> Deferred[Any]:
-    """
-    Stop a service. One that fails to stop does not keep the others from it.
-
-    @return: fires when it has stopped, or failed to.
-    """
-    stopping: Deferred[Any] = maybeDeferred(service.stopService)
-    return stopping.addErrback(
-        lambda failure: _log.failure("{name} did not stop", failure, name=service.name)
-    )
 
 
 def _saidAlready(*error: object) -> None:

@@ -4,23 +4,35 @@ Routing as a service: the plan in the kernel, kept in step with what the host ha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from twisted.application.service import Service
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from prefix64.addressing import Prefix
 from prefix64.edges import Edges
 from prefix64.errors import InterfaceError, Prefix64Error
 from prefix64.hosts.table import CurrentTable
+from prefix64.icmpv6.neighbor import listedHosts
 from prefix64.icmpv6.policies import RouterFlag
+from prefix64.instance_lock import MARKED
+from prefix64.routing.borrowed import BorrowedSwitches
+from prefix64.routing.entries import LOOPBACK, Proxy, Route, Way
 from prefix64.routing.host_state import HostState
-from prefix64.routing.kernel import IRoutingKernel
+from prefix64.routing.kernel_interface import IRoutingKernel
+from prefix64.routing.leftovers import overlappingRules
 from prefix64.routing.messages import Link
 from prefix64.routing.monitor import ADDRESS, LINK, NEIGHBOR, NETCONF, ROUTE, RULE
-from prefix64.routing.plan import RoutingPlan, plan
-from prefix64.routing.tables import RoutingTables, overlappingRules
-from prefix64.settings import Settings
+from prefix64.routing.plan import RoutingPlan, plan, proxies
+from prefix64.routing.preflight import HostFacts, Intent, objection
+from prefix64.routing.switch_record import SwitchRecord
+from prefix64.routing.tables import RoutingTables
+from prefix64.services.behind import Behind
+from prefix64.settings import LinkSettings, NdpMode
 
 REREAD_DELAY = 1.0
 """
@@ -32,6 +44,12 @@ NEIGHBOR_DELAY = 0.2
 """
 Seconds in which changes of neighbors are gathered: strangers on the link make them, as many as they
 like, and each costs routes.
+"""
+
+LOOK_DELAY = 10.0
+"""
+Seconds from one look at neighbor proxies and switches to the next: the kernel does not tell when
+they change.
 """
 
 _log = Logger("prefix64.routing")
@@ -47,20 +65,35 @@ class RoutingService(Service):
     name = "routing"
 
     def __init__(
-        self, reactor: Any, settings: Settings, tables: CurrentTable, edges: Edges
+        self,
+        reactor: Any,
+        settings: LinkSettings,
+        stateDirectory: str,
+        tables: CurrentTable,
+        edges: Edges,
     ) -> None:
+        """
+        @param stateDirectory: where it is written down what switches were.
+        @param tables: the host table of the interface.
+        """
         self._reactor = reactor
         self._settings = settings
+        self._stateDirectory = stateDirectory
         self._tables = tables
         self._edges = edges
-        self._lock: Any = None
+        self._locks: list[Any] = []
         self._kernel: IRoutingKernel | None = None
         self._monitor: Any = None
         self._routing: RoutingTables | None = None
+        self._switches: BorrowedSwitches | None = None
+        self._behind = Behind(settings.behind)
         self._rereadCall: Any = None
         self._compareCall: Any = None
+        self._looking = LoopingCall(self._rereadNow)
+        self._looking.clock = reactor
         self._listeners: list[Callable[[], None]] = []
         self._last: tuple[Link | None, bool, int] = None, False, 0
+        self._downs: Counter[str] = Counter()
         self._lost = False
         self._refused = ""
         self._seen = -1
@@ -87,14 +120,17 @@ class RoutingService(Service):
         """Whether advertisements are to say that this host is a router."""
         return self._settings.routerFlag is RouterFlag.AUTO and self.state.forwards
 
-    def privilegedStartService(self) -> None:
+    def prepare(self) -> None:
         """
-        Read what the host has, and apply the plan.
+        Take the locks, read what the host has, and see that nothing is in the way. Nothing is
+        changed.
 
-        @raise Prefix64Error: it is served already, is missing, or the kernel refused.
+        @raise Prefix64Error: it is served already, is missing, or something is in the way.
         """
         settings = self._settings
-        self._lock = self._edges.lock(settings.interface)
+        self._locks.append(self._edges.lock(settings.interface))
+        if settings.steering.way is Way.FWMARK:
+            self._locks.append(self._edges.lock(self._markLock, MARKED))
         kernel = self._kernel = self._edges.kernel()
         self.state = HostState(
             kernel,
@@ -103,22 +139,36 @@ class RoutingService(Service):
             settings.excluded,
             settings.reachableFromHere,
             lambda address: self._tables.table.isListed(address),
+            settings.behind,
+            settings.followsRoutes,
         )
-        groups = [LINK, ADDRESS, ROUTE, RULE]
-        groups += [NEIGHBOR] if settings.reachableFromHere else []
-        groups += [NETCONF] if settings.routerFlag is RouterFlag.AUTO else []
         self._monitor = self._edges.monitor(
-            self._reactor, groups, self.state.messageReceived, self._eventsCame
+            self._reactor, self._groups(), self.state.messageReceived, self._eventsCame
         )
         self.state.refresh()
         if self.link is None:
             raise InterfaceError(f"interface {settings.interface!r} does not exist")
         self._last, self._seen = self._current(), self.state.revision
         self._tables.ownershipChanged(self.state.ownership())
-        with self._edges.turn():
-            self._refuseOverlap(kernel)
-            self._routing = RoutingTables(kernel, settings.interface)
-            self._routing.apply(self._plan())
+        self._refuseOverlap(kernel)
+        objected = objection(self._intent(), self._facts(kernel))
+        if objected is not None:
+            raise objected
+
+    @property
+    def _markLock(self) -> str:
+        """The name of the lock of whoever leads a firewall mark to our table."""
+        return f"table {self._settings.steering.numbers.table}"
+
+    def _groups(self) -> list[int]:
+        """
+        What to hear of.
+        """
+        settings = self._settings
+        groups = [LINK, ADDRESS, ROUTE, RULE]
+        groups += [NEIGHBOR] if settings.reachableFromHere else []
+        router = settings.routerFlag is RouterFlag.AUTO or bool(settings.forwardWords)
+        return groups + ([NETCONF] if router else [])
 
     def _refuseOverlap(self, kernel: IRoutingKernel) -> None:
         """
@@ -126,13 +176,66 @@ class RoutingService(Service):
 
         @raise InterfaceError: one does; the text names its interface and process.
         """
-        for rule in overlappingRules(kernel.rules(), self._plan(), self._settings.interface):
+        settings = self._settings
+        for rule in overlappingRules(kernel.rules(), settings.prefixes, settings.interface):
             holder = self._edges.holder(rule.interface)
             if holder is not None:
                 raise InterfaceError(
                     f"{rule.destination} is served on {rule.interface} already {holder}: "
                     "stop that first, or serve another prefix"
                 )
+
+    def _intent(self) -> Intent:
+        """
+        What is to be done, for the preflight.
+        """
+        settings = self._settings
+        return Intent(
+            self._tables.table.ownership,
+            settings.interface,
+            settings.reachableFromHere,
+            settings.steering,
+            settings.forwardWords,
+        )
+
+    def _facts(self, kernel: IRoutingKernel) -> HostFacts:
+        """
+        What there is, for the preflight.
+        """
+        rules = kernel.ruleFacts()
+        others = {r.interface for r in rules if r.ours is not None} - {self._settings.interface}
+        return HostFacts(
+            tuple(rules),
+            tuple(kernel.routeFacts()),
+            self._edges.sshPeers(),
+            frozenset(name for name in others if name and self._edges.holder(name)),
+            self.state.forwardsPackets,
+        )
+
+    def privilegedStartService(self) -> None:
+        """
+        Apply the plan.
+
+        @raise Prefix64Error: the kernel refused.
+        """
+        settings, kernel = self._settings, self._kernel
+        assert kernel is not None, "it was not prepared"
+        assert self.link is not None
+        marks = settings.steering.way is not Way.FWMARK and self._edges.holder(self._markLock)
+        self._routing = RoutingTables(kernel, settings.interface, settings.steering.numbers)
+        record = SwitchRecord(self._stateDirectory, settings.interface)
+        self._switches = BorrowedSwitches(kernel, settings.interface, record)
+        self._routing.apply(self._plan(), bool(marks))
+        if self._usesProxies:
+            self._switches.borrow(self.link.index)
+        else:
+            self._switches.restore(self.link.index)
+        self._behind.follow(self._tables.table.ownership)
+
+    @property
+    def _usesProxies(self) -> bool:
+        """Whether the kernel is to answer solicitations."""
+        return self._settings.ndp is NdpMode.KERNEL
 
     def startService(self) -> None:
         """
@@ -143,6 +246,8 @@ class RoutingService(Service):
         if self.link is not None and not self.link.up:
             name = self.link.name
             _log.warn("{name} is down: nothing arrives until: ip link set {name} up", name=name)
+        if self._usesProxies:
+            self._looking.start(LOOK_DELAY, now=False)
 
     def stopService(self) -> None:
         """
@@ -151,21 +256,43 @@ class RoutingService(Service):
         super().stopService()
         for call in filter(_isActive, (self._rereadCall, self._compareCall)):
             call.cancel()
+        if self._looking.running:
+            self._looking.stop()
         if self._monitor is not None:
             self._monitor.stopReading()
+        if self._switches is not None:
+            self._switches.giveBack()
         if self._routing is not None:
             self._routing.undo()
         if self._kernel is not None:
             self._kernel.close()
-        if self._lock is not None:
-            self._lock.release()
+        for lock in reversed(self._locks):
+            lock.release()
+        self._locks.clear()
 
     def _plan(self) -> RoutingPlan:
         """
         The plan for what is ours now.
         """
-        ownership = self._tables.table.ownership
-        return plan(ownership, self._settings.interface, self._settings.reachableFromHere)
+        settings, table = self._settings, self._tables.table
+        wanted = plan(
+            table.ownership, settings.interface, settings.reachableFromHere, settings.steering
+        )
+        if self._usesProxies and self.link is not None:
+            hosts = proxies(settings.interface, sorted(listedHosts(table)))
+            wanted = dataclasses.replace(wanted, proxies=hosts)
+        return wanted
+
+    def setPrefixes(self, prefixes: tuple[Prefix, ...]) -> None:
+        """
+        Serve other prefixes from now on.
+
+        @raise Prefix64Error: the kernel refused; what it can still do is tried again.
+        """
+        self._settings = dataclasses.replace(self._settings, prefixes=prefixes)
+        self.state.setPrefixes(prefixes)
+        self.state.refresh()
+        self._compare()
 
     def _eventsCame(self, lost: bool) -> None:
         """
@@ -174,7 +301,7 @@ class RoutingService(Service):
         @param lost: whether some are missing.
         """
         self._lost = self._lost or lost
-        if lost or self.state.stale:
+        if lost or self.state.stale or (self._usesProxies and self.state.downs != self._downs):
             self._rereadLater()
         if self.state.revision != self._seen:
             self._compare()
@@ -188,21 +315,58 @@ class RoutingService(Service):
         if not _isActive(self._rereadCall):
             self._rereadCall = self._reactor.callLater(REREAD_DELAY, self._reread)
 
+    def _rereadNow(self) -> None:
+        """
+        Read everything anew now.
+        """
+        if _isActive(self._rereadCall):
+            self._rereadCall.cancel()
+        self._reread()
+
     def _reread(self) -> None:
         """
-        Read everything anew.
+        Read everything anew, and put back what somebody deleted; once, for whoever deletes it again
+        means it.
         """
         assert self._routing is not None
+        now, downs = self._edges.clock(), self.state.downs - self._downs
+        self._downs = self.state.downs.copy()
+
+        def excused(one: Hashable) -> bool:
+            flushed = isinstance(one, Route) and downs[LOOPBACK]
+            return bool(flushed or (isinstance(one, Proxy) and downs[one.interface]))
+
         try:
             self.state.refresh()
-            missing = self._routing.reread()
+            missing, left = self._routing.reread(now, excused)
+            changed, leftChanged = self._rereadSwitches(now)
         except Prefix64Error as error:
             self._tryAgain(error)
             return
-        if missing:
-            _log.warn("somebody deleted {what}: putting it back", what=" and ".join(missing))
+        self._sayMissing([*missing, *changed], [*left, *leftChanged])
         lost, self._lost = self._lost, False
         self._compare(bool(missing) or lost)
+
+    def _rereadSwitches(self, now: float) -> tuple[list[str], list[str]]:
+        """
+        Set again what somebody has set otherwise.
+        """
+        if not self._usesProxies or self._switches is None or self.link is None:
+            return [], []
+        return self._switches.reread(now)
+
+    def _sayMissing(self, back: list[str], left: list[str]) -> None:
+        """
+        Say what somebody deleted, and what becomes of it.
+        """
+        if back:
+            _log.warn("somebody deleted {what}: putting it back", what=" and ".join(back))
+        if left:
+            _log.error(
+                "somebody deletes {what} again and again: it is left alone until prefix64 starts "
+                "anew; find out who does it (ip monitor rule route)",
+                what=" and ".join(left),
+            )
 
     def _current(self) -> tuple[Link | None, bool, int]:
         """
@@ -226,6 +390,7 @@ class RoutingService(Service):
         if not same:
             self._last = now
             self._tables.ownershipChanged(ownership)
+            self._behind.follow(ownership)
         errors = list(filter(None, map(_refusal, [self._updateTables, *self._listeners])))
         if errors:
             self._tryAgain(errors[0])
@@ -239,6 +404,8 @@ class RoutingService(Service):
         @raise Prefix64Error: the kernel refused.
         """
         assert self._routing is not None
+        if self._usesProxies and self._switches is not None:
+            self._switches.follow(None if self.link is None else self.link.index)
         self._routing.update(self._plan())
 
     def _tryAgain(self, error: Prefix64Error) -> None:

@@ -1,0 +1,152 @@
+"""
+What would go wrong, found before anything is changed. Pure: facts go in, an error comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from prefix64.addressing import Prefix, formatAddress
+from prefix64.errors import OptionError, Prefix64Error, RoutingError
+from prefix64.ownership import Owner, Ownership
+from prefix64.routing.entries import LOOPBACK, PROTOCOL, Numbers, Steering, Way
+from prefix64.routing.facts import RTN_UNICAST, RouteFact, RuleFact
+from prefix64.routing.leftovers import isOfInstance
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """
+    What there is, before anything is changed.
+
+    @ivar rules: everybody's.
+    @ivar routes: everybody's.
+    @ivar sshPeers: those who are connected to this host by ssh.
+    @ivar running: the interfaces that other instances serve which run.
+    @ivar forwards: whether the host forwards what comes in on the interface.
+    """
+
+    rules: tuple[RuleFact, ...] = ()
+    routes: tuple[RouteFact, ...] = ()
+    sshPeers: frozenset[int] = frozenset()
+    running: frozenset[str] = frozenset()
+    forwards: bool = True
+
+
+@dataclass(frozen=True)
+class Intent:
+    """
+    What is to be done.
+
+    @ivar local: whether this host itself reaches the prefixes.
+    @ivar behind: the words of C{--forward}, or the empty string.
+    """
+
+    ownership: Ownership
+    interface: str
+    local: bool
+    steering: Steering = field(default_factory=Steering)
+    behind: str = ""
+
+
+def objection(intent: Intent, facts: HostFacts) -> Prefix64Error | None:
+    """
+    Find the first reason not to begin.
+    """
+    return next(_objections(intent, facts), None)
+
+
+def _objections(intent: Intent, facts: HostFacts) -> Iterator[Prefix64Error]:
+    """
+    Every reason not to begin.
+    """
+    if intent.behind and not facts.forwards:
+        yield OptionError(
+            f"--forward {intent.behind}: this host does not forward, so nothing would arrive: "
+            "sysctl -w net.ipv6.conf.all.forwarding=1"
+        )
+    if intent.steering.way is not Way.NONE:
+        yield from _usedByOthers(intent.steering, facts)
+        yield from _cutOff(intent, facts)
+
+
+def _usedByOthers(steering: Steering, facts: HostFacts) -> Iterator[Prefix64Error]:
+    """
+    The table or a priority is somebody else's.
+    """
+    numbers = steering.numbers
+    for route in facts.routes:
+        if route.table == numbers.table and route.protocol != PROTOCOL:
+            yield RoutingError(
+                f"table {numbers.table} is in use by somebody else: it has a route that is not "
+                f"ours ({route}): choose another table with --table, or remove it: "
+                f"ip -6 route del {route.destination} table {numbers.table}"
+            )
+    priorities = {numbers.priority} | (
+        {numbers.priority + 1} if steering.way is Way.PORTS else set()
+    )
+    for rule in facts.rules:
+        if rule.priority in priorities and not _isPrefix64s(rule, numbers, facts.running):
+            yield RoutingError(f"priority {rule.priority} is in use {_whose(rule)}")
+
+
+def _whose(rule: RuleFact) -> str:
+    """
+    By whom a priority is used, and what to do.
+    """
+    if rule.protocol == PROTOCOL:
+        return (
+            f"by a prefix64 that crashed ({rule}): prefix64 cleanup --table {rule.table} "
+            f"--priority {rule.priority} removes that"
+        )
+    return f"by somebody else's rule ({rule}): choose another priority with --priority"
+
+
+def _isPrefix64s(rule: RuleFact, numbers: Numbers, running: Iterable[str]) -> bool:
+    """
+    Tell whether a rule is one that we would take over, or of another instance that runs.
+    """
+    if rule.ours is None:
+        return False
+    if isOfInstance(rule.ours, numbers):
+        return True
+    return rule.interface in running or rule.interface == LOOPBACK
+
+
+def _cutOff(intent: Intent, facts: HostFacts) -> Iterator[Prefix64Error]:
+    """
+    What the host could no longer reach.
+    """
+    if not intent.local or intent.steering.way is Way.FWMARK:
+        return
+    lost = dict.fromkeys(facts.sshPeers, "the ssh connection of") | dict.fromkeys(
+        _defaultGateways(facts.routes), "the default gateway"
+    )
+    for address, what in sorted(lost.items()):
+        if intent.ownership.of(address) is Owner.OURS:
+            prefix = intent.ownership.prefixOf(address)
+            text = formatAddress(address)
+            yield OptionError(
+                f"--prefix {prefix} would cut this host off from {what} {text}: add "
+                f"--exclude {text}" + _orWithout(intent.interface)
+            )
+
+
+def _orWithout(interface: str) -> str:
+    """
+    What else could be done.
+    """
+    return ", or serve another prefix" if interface == LOOPBACK else ", or leave --local out"
+
+
+def _defaultGateways(routes: Iterable[RouteFact]) -> list[int]:
+    """
+    The next hops of default routes.
+    """
+    return [
+        gateway
+        for route in routes
+        if route.kind == RTN_UNICAST and route.destination == Prefix(0, 0)
+        for gateway in route.gateways
+    ]

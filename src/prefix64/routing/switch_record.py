@@ -1,0 +1,144 @@
+"""
+What switches were before they were changed, in a file: so that the next start, or
+C{prefix64 cleanup}, can put them back after a crash.
+
+The switches end with their interface, network namespace and boot, so the record names all three.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefix64.errors import StateError
+from prefix64.routing.entries import Sysctl
+
+_SO_NETNS_COOKIE = 71
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_NAMESPACE = "/proc/thread-self/ns/net"
+_MOST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Changed:
+    """
+    A switch that was changed.
+
+    @ivar sysctl: what it was set to.
+    @ivar before: what it was.
+    """
+
+    sysctl: Sysctl
+    before: str
+
+    @property
+    def undone(self) -> Sysctl:
+        """What puts it back."""
+        return Sysctl(self.sysctl.interface, self.sysctl.name, self.before)
+
+
+def namespaceName() -> str:
+    """
+    A name of this thread's network namespace that no other has until the next boot: its cookie
+    (Linux 5.14), or the number of its inode.
+    """
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as one:
+        try:
+            packed = one.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8)
+            return f"{struct.unpack('=Q', packed)[0]}"
+        except OSError:
+            return f"i{os.stat(_NAMESPACE).st_ino}"
+
+
+class SwitchRecord:
+    """
+    The record of one interface.
+    """
+
+    def __init__(self, directory: str, interface: str) -> None:
+        """
+        @param directory: the state directory.
+        @param interface: the name of the served interface.
+        """
+        self._namespace = namespaceName()
+        self._interface = interface
+        self._path = Path(directory) / f"switches-{self._namespace}-{interface}.json"
+
+    def read(self, index: int | None) -> list[Changed]:
+        """
+        What an earlier run changed, in order, and did not put back.
+
+        @param index: of the interface that there is now; another one has switches of its own.
+        @return: nothing, if there is no such run, or nothing that could be read.
+        """
+        try:
+            with open(self._path, encoding="utf-8") as file:
+                found = json.loads(file.read(_MOST_BYTES))
+            same = (found["boot"], found["index"]) == (_BOOT.read_text().strip(), index)
+            return list(map(_changed, found["switches"])) if same else []
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+
+    def write(self, changed: list[Changed], index: int) -> None:
+        """
+        Replace the record, at once; or remove it, if nothing is changed.
+
+        @raise StateError: it cannot be written.
+        """
+        if not changed:
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+            return
+        switches = [[c.sysctl.interface, c.sysctl.name, c.before, c.sysctl.value] for c in changed]
+        document = {
+            "boot": _BOOT.read_text().strip(),
+            "index": index,
+            "interface": self._interface,
+            "switches": switches,
+        }
+        new = self._path.with_suffix(".new")
+        try:
+            with open(new, "w", encoding="utf-8") as file:
+                json.dump(document, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(new, self._path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                new.unlink()
+            raise StateError(
+                f"--state {str(self._path.parent)!r}: what sysctls were cannot be written down: "
+                f"{error.strerror}: make room, or choose another directory"
+            ) from None
+
+
+def recordedInterfaces(directory: str) -> Iterator[str]:
+    """
+    The interfaces of this network namespace of which there is a record.
+
+    @param directory: the state directory.
+    """
+    start = f"switches-{namespaceName()}-"
+    with contextlib.suppress(OSError):
+        for path in sorted(Path(directory).iterdir()):
+            if path.name.startswith(start) and path.suffix == ".json":
+                yield path.name[len(start) : -len(".json")]
+
+
+def _changed(row: Any) -> Changed:
+    """
+    Read one row of a record.
+
+    @raise ValueError: it is none. A name leads nowhere else.
+    """
+    interface, name, before, value = map(str, row)
+    if "/" in interface + name or not interface.strip(".") or not name.strip("."):
+        raise ValueError(row)
+    return Changed(Sysctl(interface, name, value), before)
