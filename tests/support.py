@@ -6,17 +6,22 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import NoReturn
 from unittest import SkipTest
 
 APT_PACKAGES = {
+    "apache2": "apache2",
     "chromium": "chromium",
     "curl": "curl",
     "ip": "iproute2",
     "ndisc6": "ndisc6",
     "ndppd": "ndppd",
+    "nginx": "nginx",
     "nft": "nftables",
     "npd6": "npd6",
+    "openssl": "openssl",
+    "php-fpm": "php-fpm",
     "ping": "iputils-ping",
     "tcpdump": "tcpdump",
 }
@@ -33,11 +38,24 @@ def skipBecause(why: str) -> NoReturn:
     raise SkipTest(why)
 
 
+def findProgram(program: str) -> str | None:
+    """
+    Where a program is. Debian has the version of PHP in the name of its php-fpm: any version is
+    taken, the one whose name is longest and last.
+
+    @return: its path; L{None} if it is missing.
+    """
+    if program != "php-fpm":
+        return shutil.which(program)
+    found = [str(path) for path in Path("/usr/sbin").glob("php-fpm*") if os.access(path, os.X_OK)]
+    return max(found, key=lambda path: (len(path), path), default=None)
+
+
 def requirePrograms(*programs: str) -> None:
     """
     Skip the test if a program is missing, and name the command that brings it.
     """
-    missing = [program for program in programs if shutil.which(program) is None]
+    missing = [program for program in programs if findProgram(program) is None]
     if missing:
         packages = " ".join(sorted({APT_PACKAGES[program] for program in missing}))
         skipBecause(f"missing: {', '.join(missing)}: sudo apt-get install {packages}")

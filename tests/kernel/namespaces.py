@@ -107,6 +107,12 @@ class Namespace:
         """
         return _checked(self.command(*arguments), check)
 
+    def processes(self) -> list[str]:
+        """
+        The ids of the processes that run in here.
+        """
+        return _checked(["ip", "netns", "pids", self.name]).stdout.split()
+
     def ip(self, text: str, check: bool = True) -> str:
         """
         Run C{ip}, and return what it wrote.

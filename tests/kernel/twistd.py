@@ -26,7 +26,7 @@ _TWISTD = (
 )
 """twistd, with Ctrl-C as on a terminal, which a shell in the background ignores."""
 
-_BOUND = ("setpriv", "--pdeathsig", "TERM")
+BOUND = ("setpriv", "--pdeathsig", "TERM")
 """A process that ends when the tests do, even if they are killed."""
 
 _START_SECONDS, _STOP_SECONDS = 20.0, 15.0
@@ -77,7 +77,7 @@ class Twistd:
         arguments = ["-n", "--pidfile=", *twistd, "prefix64", *self._stated(options)]
         with open(self._output, "wb") as output:
             self.process = subprocess.Popen(
-                namespace.command(*_BOUND, sys.executable, "-c", _TWISTD, *arguments),
+                namespace.command(*BOUND, sys.executable, "-c", _TWISTD, *arguments),
                 cwd=self.directory,
                 env=environment(),
                 stdin=subprocess.DEVNULL,
