@@ -32,8 +32,7 @@ class InstanceLock:
 
     def __init__(self, interface: str, refusal: str = SERVED) -> None:
         """
-        @param interface: the name of the interface that is served; or C{table 64}, for what leads
-            to a routing table by a firewall mark. No interface's name has a blank in it.
+        @param interface: the name of the interface that is served; or a L{markLock}.
         @param refusal: the error, with C{name} and C{by}.
         @raise InterfaceError: another process holds it; the text names that process.
         """
@@ -83,6 +82,14 @@ def _name(interface: str) -> str:
     The abstract name of an interface's lock.
     """
     return f"\0prefix64/{interface}"
+
+
+def markLock(table: int) -> str:
+    """
+    The name of the lock of whoever leads a firewall mark to a routing table. No interface's name
+    has a blank in it.
+    """
+    return f"table {table}"
 
 
 def holder(interface: str) -> str | None:

@@ -43,6 +43,7 @@ _DUMPS = (
     ("ip", "-6", "maddress", "show"),
     ("ip", "netconf", "show"),
     ("ip", "-6", "netconf", "show"),
+    ("sh", "-c", "cd /proc/sys/net/ipv6/conf && grep -s . */* | sort"),
     ("nft", "list", "ruleset"),
 )
 
@@ -150,12 +151,13 @@ class Namespace:
     def dump(self) -> str:
         """
         All that a service might change: rules, routes of all tables, proxies, nf_tables, links with
-        their promiscuity and ALLMULTI, addresses, groups and switches.
+        their promiscuity and ALLMULTI, addresses, groups and every switch below net.ipv6.conf.
         """
         texts = (self.run(*command).stdout for command in _DUMPS)
-        return "".join(
+        text = "".join(
             f"== {' '.join(command)}\n{text}" for command, text in zip(_DUMPS, texts, strict=True)
         )
+        return re.sub(r"_timer +[0-9.]+ +", "_timer ", text)  # of a bridge
 
     def addresses(self) -> dict[str, str]:
         """

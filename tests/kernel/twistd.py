@@ -66,10 +66,17 @@ class Twistd:
     @ivar directory: its own directory, with its state and its output.
     """
 
-    def __init__(self, namespace: Namespace, *options: str, twistd: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        namespace: Namespace,
+        *options: str,
+        twistd: Sequence[str] = (),
+        within: Sequence[str] = (),
+    ) -> None:
         """
         @param options: of prefix64.
         @param twistd: options of twistd itself.
+        @param within: a command that runs it.
         """
         self.namespace = namespace
         self.directory = Path(tempfile.mkdtemp(prefix="prefix64-test-"))
@@ -77,7 +84,7 @@ class Twistd:
         arguments = ["-n", "--pidfile=", *twistd, "prefix64", *self._stated(options)]
         with open(self._output, "wb") as output:
             self.process = subprocess.Popen(
-                namespace.command(*BOUND, sys.executable, "-c", _TWISTD, *arguments),
+                namespace.command(*BOUND, *within, sys.executable, "-c", _TWISTD, *arguments),
                 cwd=self.directory,
                 env=environment(),
                 stdin=subprocess.DEVNULL,

@@ -15,6 +15,7 @@ from prefix64.addressing import Prefix
 from prefix64.ownership import Ownership
 from prefix64.routing.entries import LOOPBACK
 from prefix64.routing.kernel_interface import IRoutingKernel
+from prefix64.routing.message_classes import EVERY_INTERFACE, readForwarding
 from prefix64.routing.messages import (
     InterfaceAddress,
     InterfaceRoute,
@@ -25,7 +26,6 @@ from prefix64.routing.messages import (
     readNeighbor,
     readRouted,
 )
-from prefix64.routing.netconf import EVERY_INTERFACE, readForwarding
 from prefix64.routing.table_messages import readRoute, readRule
 
 MOST_GATEWAYS = 256

@@ -37,6 +37,7 @@ from prefix64.routing.encoding import proxyMessage, proxyRequest, routeMessage, 
 from prefix64.routing.entries import Proxy, Route, Rule, Sysctl
 from prefix64.routing.facts import RouteFact, RuleFact
 from prefix64.routing.kernel_interface import IRoutingKernel
+from prefix64.routing.message_classes import netconfmsg, readForwarding
 from prefix64.routing.messages import (
     InterfaceAddress,
     InterfaceRoute,
@@ -47,7 +48,6 @@ from prefix64.routing.messages import (
     readNeighbor,
     readRouted,
 )
-from prefix64.routing.netconf import netconfmsg, readForwarding
 from prefix64.routing.requests import RtnetlinkSocket
 from prefix64.routing.switches import readSwitch, switchedInterfaces, writeSwitch
 from prefix64.routing.table_messages import (

@@ -24,6 +24,7 @@ class HostFacts:
     @ivar routes: everybody's.
     @ivar sshPeers: those who are connected to this host by ssh.
     @ivar running: the interfaces that other instances serve which run.
+    @ivar marked: the tables to which firewall marks lead of other instances which run.
     @ivar forwards: whether the host forwards what comes in on the interface.
     """
 
@@ -31,6 +32,7 @@ class HostFacts:
     routes: tuple[RouteFact, ...] = ()
     sshPeers: frozenset[int] = frozenset()
     running: frozenset[str] = frozenset()
+    marked: frozenset[int] = frozenset()
     forwards: bool = True
 
 
@@ -87,7 +89,7 @@ def _usedByOthers(steering: Steering, facts: HostFacts) -> Iterator[Prefix64Erro
         {numbers.priority + 1} if steering.way is Way.PORTS else set()
     )
     for rule in facts.rules:
-        if rule.priority in priorities and not _isPrefix64s(rule, numbers, facts.running):
+        if rule.priority in priorities and not _isPrefix64s(rule, numbers, facts):
             yield RoutingError(f"priority {rule.priority} is in use {_whose(rule)}")
 
 
@@ -103,7 +105,7 @@ def _whose(rule: RuleFact) -> str:
     return f"by somebody else's rule ({rule}): choose another priority with --priority"
 
 
-def _isPrefix64s(rule: RuleFact, numbers: Numbers, running: Iterable[str]) -> bool:
+def _isPrefix64s(rule: RuleFact, numbers: Numbers, facts: HostFacts) -> bool:
     """
     Tell whether a rule is one that we would take over, or of another instance that runs.
     """
@@ -111,7 +113,9 @@ def _isPrefix64s(rule: RuleFact, numbers: Numbers, running: Iterable[str]) -> bo
         return False
     if isOfInstance(rule.ours, numbers):
         return True
-    return rule.interface in running or rule.interface == LOOPBACK
+    if not rule.interface:
+        return rule.table in facts.marked
+    return rule.interface in facts.running or rule.interface == LOOPBACK
 
 
 def _cutOff(intent: Intent, facts: HostFacts) -> Iterator[Prefix64Error]:

@@ -39,9 +39,10 @@ _PLAIN_RULE = frozenset(
 )
 """The attributes of a rule that asks for an interface and a destination only."""
 
-_SERVICE_RULE = _PLAIN_RULE | {"FRA_IP_PROTO", "FRA_DPORT_RANGE"}
+_SERVICE_RULE = _PLAIN_RULE | {"FRA_IP_PROTO", "FRA_DPORT_RANGE", "FRA_DPORT_MASK"}
 _MARK_RULE = (_PLAIN_RULE - {"FRA_DST", "FRA_IIFNAME"}) | {"FRA_FWMARK", "FRA_FWMASK"}
 _EVERY_BIT = 0xFFFFFFFF
+_WHOLE_PORT = 0xFFFF
 _NOTHING_SUPPRESSED = (None, 0xFFFFFFFF)
 _CLONED = 0x200  # RTM_F_CLONED: what path MTU discovery learned
 _INVERTED = 0x02  # FIB_RULE_INVERT
@@ -87,7 +88,8 @@ def readRule(message: Any) -> Rule | None:
     priority = message.get_attr("FRA_PRIORITY") or 0
     if message["action"] == FR_ACT_BLACKHOLE and names <= _PLAIN_RULE:
         return Rule(interface, destination, table=0, priority=priority)
-    if message["action"] != FR_ACT_TO_TBL or not names <= _SERVICE_RULE:
+    wholePort = message.get_attr("FRA_DPORT_MASK") in (None, _WHOLE_PORT)
+    if message["action"] != FR_ACT_TO_TBL or not names <= _SERVICE_RULE or not wholePort:
         return None
     service = _readService(message)
     return Rule(interface, destination, service, 0, table, priority)

@@ -19,7 +19,7 @@ from prefix64.errors import InterfaceError, Prefix64Error
 from prefix64.hosts.table import CurrentTable
 from prefix64.icmpv6.neighbor import listedHosts
 from prefix64.icmpv6.policies import RouterFlag
-from prefix64.instance_lock import MARKED
+from prefix64.instance_lock import MARKED, markLock
 from prefix64.routing.borrowed import BorrowedSwitches
 from prefix64.routing.entries import LOOPBACK, Proxy, Route, Way
 from prefix64.routing.host_state import HostState
@@ -130,7 +130,7 @@ class RoutingService(Service):
         settings = self._settings
         self._locks.append(self._edges.lock(settings.interface))
         if settings.steering.way is Way.FWMARK:
-            self._locks.append(self._edges.lock(self._markLock, MARKED))
+            self._locks.append(self._edges.lock(markLock(settings.steering.numbers.table), MARKED))
         kernel = self._kernel = self._edges.kernel()
         self.state = HostState(
             kernel,
@@ -154,11 +154,6 @@ class RoutingService(Service):
         objected = objection(self._intent(), self._facts(kernel))
         if objected is not None:
             raise objected
-
-    @property
-    def _markLock(self) -> str:
-        """The name of the lock of whoever leads a firewall mark to our table."""
-        return f"table {self._settings.steering.numbers.table}"
 
     def _groups(self) -> list[int]:
         """
@@ -202,13 +197,16 @@ class RoutingService(Service):
         """
         What there is, for the preflight.
         """
-        rules = kernel.ruleFacts()
-        others = {r.interface for r in rules if r.ours is not None} - {self._settings.interface}
+        holder, rules = self._edges.holder, kernel.ruleFacts()
+        ours = [rule for rule in rules if rule.ours is not None]
+        names = {rule.interface for rule in ours} - {"", self._settings.interface}
+        tables = {rule.table for rule in ours if not rule.interface}
         return HostFacts(
             tuple(rules),
             tuple(kernel.routeFacts()),
             self._edges.sshPeers(),
-            frozenset(name for name in others if name and self._edges.holder(name)),
+            frozenset(name for name in names if holder(name)),
+            frozenset(table for table in tables if holder(markLock(table))),
             self.state.forwardsPackets,
         )
 
@@ -221,11 +219,13 @@ class RoutingService(Service):
         settings, kernel = self._settings, self._kernel
         assert kernel is not None, "it was not prepared"
         assert self.link is not None
-        marks = settings.steering.way is not Way.FWMARK and self._edges.holder(self._markLock)
-        self._routing = RoutingTables(kernel, settings.interface, settings.steering.numbers)
+        numbers = settings.steering.numbers
+        isMine = settings.steering.way is Way.FWMARK
+        marks = not isMine and self._edges.holder(markLock(numbers.table)) is not None
+        self._routing = RoutingTables(kernel, settings.interface, numbers)
         record = SwitchRecord(self._stateDirectory, settings.interface)
         self._switches = BorrowedSwitches(kernel, settings.interface, record)
-        self._routing.apply(self._plan(), bool(marks))
+        self._routing.apply(self._plan(), marks)
         if self._usesProxies:
             self._switches.borrow(self.link.index)
         else:

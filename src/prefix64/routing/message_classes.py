@@ -1,5 +1,6 @@
 """
-The one rtnetlink message that pyroute2 has no class for: what an interface is configured to do.
+What pyroute2's classes of rtnetlink messages lack: what an interface is configured to do, and the
+mask that a rule's port has since Linux 6.15.
 """
 
 from __future__ import annotations
@@ -7,7 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from pyroute2.netlink import nlmsg
-from pyroute2.netlink.rtnl import RTM_DELNETCONF, RTM_GETNETCONF, RTM_NEWNETCONF
+from pyroute2.netlink.rtnl import (
+    RTM_DELNETCONF,
+    RTM_DELRULE,
+    RTM_GETNETCONF,
+    RTM_GETRULE,
+    RTM_NEWNETCONF,
+    RTM_NEWRULE,
+)
+from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 
 EVERY_INTERFACE = -1
@@ -29,9 +38,22 @@ class netconfmsg(nlmsg):
     )
 
 
+class rulemsg(nlmsg):
+    """
+    A rule, with all of its attributes that ours have. It inherits from no message class that has
+    attributes: pyroute2 would take it for one whose attributes are known already.
+    """
+
+    prefix = fibmsg.prefix
+    fields = fibmsg.fields
+    nla_map = (*fibmsg.nla_map, (29, "FRA_DPORT_MASK", "uint16"))
+    uid_range = fibmsg.uid_range
+    port_range = fibmsg.port_range
+
+
 class Marshal(MarshalRtnl):
     """
-    Reads every rtnetlink message, this one too.
+    Reads every rtnetlink message, these too.
     """
 
     msg_map = {
@@ -39,6 +61,9 @@ class Marshal(MarshalRtnl):
         RTM_NEWNETCONF: netconfmsg,
         RTM_DELNETCONF: netconfmsg,
         RTM_GETNETCONF: netconfmsg,
+        RTM_NEWRULE: rulemsg,
+        RTM_DELRULE: rulemsg,
+        RTM_GETRULE: rulemsg,
     }
 
 
