@@ -19,8 +19,17 @@ from prefix64.errors import GuardError, InterfaceError, PrivilegeError, RoutingE
 from prefix64.instance_lock import SERVED
 from prefix64.link.groups import IGroupMembership
 from prefix64.link.packet_socket import ETHERNET, ILinkSocket
-from prefix64.routing.entries import PROTOCOL, GuardKind, Proxy, Route, Rule, Sysctl
-from prefix64.routing.facts import RouteFact, RuleFact
+from prefix64.routing.entries import (
+    EVERYWHERE,
+    MAIN_TABLE,
+    PROTOCOL,
+    GuardKind,
+    Proxy,
+    Route,
+    Rule,
+    Sysctl,
+)
+from prefix64.routing.facts import LOCAL_TABLE, RouteFact, RuleFact
 from prefix64.routing.guard import IGuard
 from prefix64.routing.kernel_interface import IRoutingKernel
 from prefix64.routing.messages import InterfaceAddress, InterfaceRoute, Link
@@ -192,7 +201,7 @@ class MemoryKernel:
     @ivar ourRules: rules with our protocol.
     @ivar ourProxies: neighbor proxies with our protocol.
     @ivar othersProxies: neighbor proxies of others.
-    @ivar othersRules: rules of others.
+    @ivar othersRules: rules of others; the kernel's own at first.
     @ivar othersRoutes: routes of others, in any table.
     @ivar switches: what each switch is, by the name of the interface and its own.
     @ivar foreignDestinations: destinations of routes in our table that are not ours.
@@ -216,7 +225,10 @@ class MemoryKernel:
         self.ourRules: set[Rule] = set()
         self.ourProxies: set[Proxy] = set()
         self.othersProxies: set[Proxy] = set()
-        self.othersRules: list[RuleFact] = []
+        self.othersRules: list[RuleFact] = [
+            RuleFact(0, EVERYWHERE, LOCAL_TABLE, protocol=2),
+            RuleFact(32766, EVERYWHERE, MAIN_TABLE, protocol=2),
+        ]
         self.othersRoutes: list[RouteFact] = []
         self.switches: dict[tuple[str, str], str] = {
             (name, switch): value

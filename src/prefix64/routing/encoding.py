@@ -8,13 +8,13 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from prefix64.addressing import formatAddress
 from prefix64.routing.entries import LOOPBACK, PROTOCOL, Proxy, Route, RouteKind, Rule
 from prefix64.routing.facts import FR_ACT_BLACKHOLE, FR_ACT_TO_TBL
+from prefix64.routing.message_classes import rulemsg
 from prefix64.routing.table_messages import KIND_NUMBERS
 
 NTF_PROXY = 0x08
@@ -44,7 +44,7 @@ def ruleMessage(rule: Rule) -> Any:
     """
     A rule as the body of RTM_NEWRULE or RTM_DELRULE.
     """
-    message = fibmsg()
+    message = rulemsg()
     message["family"], message["dst_len"] = socket.AF_INET6, rule.destination.length
     message["table"] = _headerTable(rule.table)
     message["action"] = FR_ACT_BLACKHOLE if rule.drops else FR_ACT_TO_TBL

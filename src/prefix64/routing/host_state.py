@@ -54,8 +54,8 @@ class HostState:
     @ivar neighborsChanged: whether those have; L{ownership} has them in it.
     @ivar downs: how many times the served interface, and lo, went down: the kernel then deletes
         neighbor proxies, and routes that lead to lo.
-    @ivar stale: a route or rule went that may have been ours, or may have led out of a prefix:
-        everything is to be read again.
+    @ivar stale: a route or rule went that may have been ours, or may have led out of a prefix, or
+        somebody changed a switch of the interface: everything is to be read again.
     """
 
     def __init__(
@@ -302,6 +302,8 @@ class HostState:
         if found is not None:
             index, forwarding = found
             (self._forwarding.add if forwarding else self._forwarding.discard)(index)
+        if self.link is not None and message.get_attr("NETCONFA_IFINDEX") == self.link.index:
+            self.stale = True
 
     def _switchIsGone(self, message: Any) -> None:
         self._forwarding.discard(message.get_attr("NETCONFA_IFINDEX"))

@@ -7,7 +7,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from pyroute2.netlink import NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL
 from pyroute2.netlink.exceptions import NetlinkError
@@ -25,7 +26,6 @@ from pyroute2.netlink.rtnl import (
     RTM_NEWROUTE,
     RTM_NEWRULE,
 )
-from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
@@ -37,7 +37,7 @@ from prefix64.routing.encoding import proxyMessage, proxyRequest, routeMessage, 
 from prefix64.routing.entries import Proxy, Route, Rule, Sysctl
 from prefix64.routing.facts import RouteFact, RuleFact
 from prefix64.routing.kernel_interface import IRoutingKernel
-from prefix64.routing.message_classes import netconfmsg, readForwarding
+from prefix64.routing.message_classes import netconfmsg, readForwarding, rulemsg
 from prefix64.routing.messages import (
     InterfaceAddress,
     InterfaceRoute,
@@ -57,6 +57,8 @@ from prefix64.routing.table_messages import (
     readRule,
     readRuleFact,
 )
+
+_T = TypeVar("_T")
 
 
 @implementer(IRoutingKernel)
@@ -146,7 +148,7 @@ class RoutingKernel(RtnetlinkSocket):
         """
         See L{IRoutingKernel.ruleFacts}.
         """
-        return list(self._dump(RTM_GETRULE, fibmsg, readRuleFact))
+        return list(self._dumpRules(readRuleFact))
 
     def routeFacts(self) -> list[RouteFact]:
         """
@@ -165,7 +167,14 @@ class RoutingKernel(RtnetlinkSocket):
         """
         See L{IRoutingKernel.rules}.
         """
-        return set(self._dump(RTM_GETRULE, fibmsg, readRule))
+        return set(self._dumpRules(readRule))
+
+    def _dumpRules(self, read: Callable[[Any], _T | None]) -> Iterator[_T]:
+        """
+        Read all rules. A kernel may have been built without (CONFIG_IPV6_MULTIPLE_TABLES): then
+        there are none, not even the kernel's own.
+        """
+        return self._dump(RTM_GETRULE, rulemsg, read, _WITHOUT_RULES)
 
     def proxies(self) -> set[Proxy]:
         """
@@ -254,6 +263,7 @@ class RoutingKernel(RtnetlinkSocket):
                 raise _refused(what, value, error) from None
 
 
+_WITHOUT_RULES = (errno.EAFNOSUPPORT, errno.EOPNOTSUPP)
 _ADD = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL
 
 

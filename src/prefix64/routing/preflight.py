@@ -20,7 +20,7 @@ class HostFacts:
     """
     What there is, before anything is changed.
 
-    @ivar rules: everybody's.
+    @ivar rules: everybody's; the kernel has some of its own, if it has rules at all.
     @ivar routes: everybody's.
     @ivar sshPeers: those who are connected to this host by ssh.
     @ivar running: the interfaces that other instances serve which run.
@@ -69,6 +69,11 @@ def _objections(intent: Intent, facts: HostFacts) -> Iterator[Prefix64Error]:
             "sysctl -w net.ipv6.conf.all.forwarding=1"
         )
     if intent.steering.way is not Way.NONE:
+        if not facts.rules:
+            yield RoutingError(
+                "this kernel has no policy rules for IPv6 (CONFIG_IPV6_MULTIPLE_TABLES): run one "
+                "that has them, or do the routing yourself (--routing none)"
+            )
         yield from _usedByOthers(intent.steering, facts)
         yield from _cutOff(intent, facts)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any, TypeVar
 
 from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR
@@ -54,11 +54,16 @@ class RtnetlinkSocket:
         self._socket.close()
 
     def _dump(
-        self, kind: int, messageClass: Callable[[], Any], read: Callable[[Any], _T | None]
+        self,
+        kind: int,
+        messageClass: Callable[[], Any],
+        read: Callable[[Any], _T | None],
+        unsupported: Container[int] = (),
     ) -> Iterator[_T]:
         """
         Ask for all of a kind, and read each; again when a change came in between.
 
+        @param unsupported: the errors by which the kernel says that it has nothing of the kind.
         @raise RoutingError: the kernel refused.
         """
         for attempt in range(_DUMP_TRIES):
@@ -67,6 +72,8 @@ class RtnetlinkSocket:
             try:
                 messages = self._request(kind, message, NLM_F_DUMP)
             except NetlinkError as error:
+                if error.code in unsupported:
+                    return iter(())
                 raise RoutingError(f"the kernel's tables cannot be read: {error}") from None
             torn = any(m["header"]["flags"] & _NLM_F_DUMP_INTR for m in messages)
             if not torn or attempt == _DUMP_TRIES - 1:

@@ -163,7 +163,7 @@ class RoutingService(Service):
         groups = [LINK, ADDRESS, ROUTE, RULE]
         groups += [NEIGHBOR] if settings.reachableFromHere else []
         router = settings.routerFlag is RouterFlag.AUTO or bool(settings.forwardWords)
-        return groups + ([NETCONF] if router else [])
+        return groups + ([NETCONF] if router or self._usesProxies else [])
 
     def _refuseOverlap(self, kernel: IRoutingKernel) -> None:
         """
