@@ -26,7 +26,7 @@ route add local 2001:db8:78::/64 dev lo table 65 proto 64
 rule add iif eth0 to 2001:db8::/64 lookup 64 priority 65 protocol static
 rule add iif eth0 to 2001:db8:77::/64 lookup 65 priority 65 protocol 99
 rule add iif eth0 to 2001:db8::/64 lookup 65 priority 65 protocol 64
-rule add iif eth0 to 2001:db8::/64 lookup 64 priority 66 protocol 64
+rule add iif eth0 to 2001:db8::/64 lookup 65 priority 66 protocol 64
 """
 """Rules and routes that look much like ours, in another table or with another priority."""
 

@@ -90,11 +90,13 @@ def _usedByOthers(steering: Steering, facts: HostFacts) -> Iterator[Prefix64Erro
                 f"ours ({route}): choose another table with --table, or remove it: "
                 f"ip -6 route del {route.destination} table {numbers.table}"
             )
-    priorities = {numbers.priority} | (
-        {numbers.priority + 1} if steering.way is Way.PORTS else set()
-    )
+    priorities = {numbers.priority}
+    if steering.way is Way.PORTS:
+        priorities.add(numbers.priority + 1)
     for rule in facts.rules:
-        if rule.priority in priorities and not _isPrefix64s(rule, numbers, facts):
+        leadsHere = rule.protocol == PROTOCOL and rule.table == numbers.table
+        inTheWay = rule.priority in priorities or leadsHere
+        if inTheWay and not _isPrefix64s(rule, numbers, facts):
             yield RoutingError(f"priority {rule.priority} is in use {_whose(rule)}")
 
 

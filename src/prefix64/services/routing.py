@@ -248,6 +248,11 @@ class RoutingService(Service):
             _log.warn("{name} is down: nothing arrives until: ip link set {name} up", name=name)
         if self._usesProxies:
             self._looking.start(LOOK_DELAY, now=False)
+            if not self._plan().proxies:
+                _log.warn(
+                    "--ndp kernel: no host has an address of its own, so no solicitation is "
+                    "answered: name some with --sites, or leave --ndp kernel out"
+                )
 
     def stopService(self) -> None:
         """
