@@ -45,10 +45,11 @@ ASSEMBLY = (
     "lab",
     "probe",
     "doctor",
+    "ndppd",
     "edges",
     "settings",
 )
-COMMANDS = ("lab", "probe", "doctor")
+COMMANDS = ("lab", "probe", "doctor", "ndppd")
 """Rooms that nobody but C{cli} imports, which has each as a command."""
 
 TOP = ("tap", "cli", *COMMANDS)
@@ -68,6 +69,12 @@ JUDGING = tuple(
 )
 """The part of the probe that knows no socket and no clock."""
 
+CONVERTING = tuple(
+    f"ndppd.{name}"
+    for name in ("model", "reading", "words", "configuration", "conversion", "writing")
+)
+"""The part of C{import-ndppd} that opens nothing."""
+
 PURE = {
     "__future__",
     "collections",
@@ -82,8 +89,10 @@ PURE = {
     "math",
     "operator",
     "re",
+    "shlex",
     "string",
     "struct",
+    "textwrap",
     "typing",
 }
 """What the core may import of the standard library: no socket, clock, file or random source."""
@@ -328,23 +337,35 @@ class LayerTests(SourceCase):
             ]
         )
 
-    def test_theProbeJudgesWithoutSocketOrClock(self) -> None:
+    def assertPure(self, parts: tuple[str, ...]) -> None:
         """
-        Frames go in, and findings come out.
+        They need the core, each other, and what is pure of the standard library.
         """
-        for part in JUDGING:
+        for part in parts:
             self.assertIn(f"prefix64.{part}", self.sources)
-        ours = {(found, module) for found, module in self.ours() if isIn(found.importer, JUDGING)}
-        self.assertNone([found for found, module in ours if not isIn(module, (*CORE, *JUDGING))])
+        ours = {(found, module) for found, module in self.ours() if isIn(found.importer, parts)}
+        self.assertNone([found for found, module in ours if not isIn(module, (*CORE, *parts))])
         self.assertNone(
             [
                 found
                 for found in self.imports
-                if isIn(found.importer, JUDGING)
+                if isIn(found.importer, parts)
                 and found.module.partition(".")[0] != "prefix64"
                 and found.module not in PURE
             ]
         )
+
+    def test_theProbeJudgesWithoutSocketOrClock(self) -> None:
+        """
+        Frames go in, and findings come out.
+        """
+        self.assertPure(JUDGING)
+
+    def test_anNdppdConfigurationIsConvertedWithoutTouchingTheHost(self) -> None:
+        """
+        A text goes in, and lines come out.
+        """
+        self.assertPure(CONVERTING)
 
     def test_theWebNeedsSocketsAndAHostTableOnly(self) -> None:
         """

@@ -15,6 +15,7 @@ from prefix64 import __version__
 from prefix64.doctor.command import addDoctorCommand
 from prefix64.errors import Prefix64Error
 from prefix64.lab.command import addLabCommand
+from prefix64.ndppd.command import addImportNdppdCommand
 from prefix64.probe.command import addProbeCommand
 
 INTERRUPTED, NOBODY_READS = 130, 141
@@ -50,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     addLabCommand(commands)
     addProbeCommand(commands)
     addDoctorCommand(commands)
+    addImportNdppdCommand(commands)
     return top
 
 

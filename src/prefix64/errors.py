@@ -79,3 +79,9 @@ class StateError(Prefix64Error):
     """
     The state directory cannot be made, or cannot be written to.
     """
+
+
+class NdppdError(Prefix64Error):
+    """
+    An ndppd.conf cannot be read, or has nothing that could be served.
+    """
