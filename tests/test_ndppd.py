@@ -47,6 +47,8 @@ na-router = "0"
 iface = "eth1"
 prefix = ["2001:db8:2::/112"]
 forward = ["2001:db8:2::/112"]
+routing = "none"
+respond = "hosts"
 na-router = "auto"
 """
 
@@ -135,7 +137,7 @@ class CommandTests(SynchronousTestCase):
         block = "2001:db8:0:0:c::/80"
         expected = (
             f"--iface eth0 --prefix {block} --forward auto --forward {block} "
-            "--http none --echo kernel --na-router auto"
+            "--routing none --respond hosts --http none --echo kernel --na-router auto"
         )
         self.assertEqual(" ".join(self.options(ndppd_files.CONTAINERS)), expected)
         own = self.options(ndppd_files.OWN_PREFIX, "--static", "forward")

@@ -41,6 +41,7 @@ class Served:
 
     @ivar forwarded: what lives behind this host.
     @ivar followsRoutes: whether what the kernel routes to other interfaces is forwarded, too.
+    @ivar ownsNothing: whether no address is this host's own: it is a neighbor proxy and no more.
     @ivar router: whether answers may have the R flag.
     """
 
@@ -50,6 +51,7 @@ class Served:
     excluded: list[Prefix] = field(default_factory=list)
     forwarded: list[Prefix] = field(default_factory=list)
     followsRoutes: bool = False
+    ownsNothing: bool = False
 
     @property
     def forwards(self) -> bool:
@@ -168,6 +170,7 @@ def _forward(served: Served, rules: list[Rule], static: str | None) -> None:
     """
     served.followsRoutes = any(rule.method == AUTO for rule in rules)
     served.forwarded = mergePrefixes([rule.prefix for rule in rules if isBehind(rule, static)])
+    served.ownsNothing = all(rule.method == AUTO or isBehind(rule, static) for rule in rules)
 
 
 def isBehind(rule: Rule, static: str | None) -> bool:
@@ -208,10 +211,14 @@ def _what(rule: Rule, served: Served, static: str | None) -> str:
     if rule.method == AUTO and isBehind(rule, static):
         return f"auto: {answered}, and so is each part of it"
     if rule.method == AUTO:
+        rest = (
+            "is so, too (--respond hosts)"
+            if served.ownsNothing
+            else "takes it for this host's own: --exclude what it must not have"
+        )
         return (
             "auto: what the kernel routes by another interface is answered for and left to that "
-            "route. ndppd was silent for the rest; prefix64 takes it for this host's own: "
-            "--exclude what it must not have"
+            f"route. ndppd was silent for the rest; prefix64 {rest}"
         )
     if isBehind(rule, static):
         return (

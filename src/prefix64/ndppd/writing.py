@@ -65,6 +65,14 @@ def _routerFlag(served: Served) -> str:
     return "auto" if served.router else "0"
 
 
+def _asItIs(served: Served) -> list[tuple[str, str]]:
+    """
+    Where no address is this host's own: its routes are left as they are, and no other address is
+    answered for than those that are forwarded.
+    """
+    return [("routing", "none"), ("respond", "hosts")] if served.ownsNothing else []
+
+
 def commandLine(served: Served) -> Iterator[str]:
     """
     Write the command that serves an interface, for a shell: each line but the last goes on.
@@ -73,6 +81,7 @@ def commandLine(served: Served) -> Iterator[str]:
     options += [("--prefix", str(prefix)) for prefix in served.prefixes]
     options += [("--exclude", str(prefix)) for prefix in served.excluded]
     options += [("--forward", value) for value in _forwards(served)]
+    options += [(f"--{name}", value) for name, value in _asItIs(served)]
     options += [("--http", "none"), ("--echo", "kernel"), ("--na-router", _routerFlag(served))]
     line = "twistd -n prefix64"
     for option in map(shlex.join, options):
@@ -96,6 +105,7 @@ def toml(interfaces: Iterable[Served]) -> Iterator[str]:
         yield from _list("prefix", [str(prefix) for prefix in served.prefixes])
         yield from _list("exclude", [str(prefix) for prefix in served.excluded])
         yield from _list("forward", _forwards(served))
+        yield from (f'{name} = "{value}"' for name, value in _asItIs(served))
         yield f'na-router = "{_routerFlag(served)}"'
 
 
