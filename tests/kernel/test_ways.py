@@ -505,6 +505,21 @@ class ForwardTests(WayTestCase):
         self.assertNotIn("local", lab.server.ip("-6 route show table 64"))
         service.stop()
 
+    def test_aNeighborProxyAndNoMore(self) -> None:
+        """
+        With routing left as it is, and nobody listed, only what is behind is answered for; rules
+        and routes are not touched.
+        """
+        lab = self.makeLab()
+        lab.container(self.part, self.inside)
+        tables = ("-6 rule show", "-6 route show table all")
+        before = [lab.server.ip(table) for table in tables]
+        options = ("--routing", "none", "--respond", "hosts", "--http", "none", "--echo", "kernel")
+        lab.start("--forward", "auto", *options)
+        self.assertAnsweredOnce(lab.ping(self.inside))
+        self.assertEqual(lab.ping(ADDRESS, wait=1).received, 0)
+        self.assertEqual([lab.server.ip(table) for table in tables], before)
+
     def test_routesAreFollowed(self) -> None:
         """
         The container goes and comes: what is behind is answered for as long as there is a route.
