@@ -228,7 +228,7 @@ class LinkSocketTestsMixin:
 
     def test_closedLinkRaises(self) -> None:
         """
-        A closed link neither receives nor sends: the error is EBADF.
+        A closed link neither receives nor sends, nor has a filter: the error is EBADF.
         """
         link = self.makeLink()
         frame = self.fromLink(link, 1)
@@ -236,6 +236,7 @@ class LinkSocketTestsMixin:
         for error in (
             self.assertRaises(OSError, link.receive, 1),
             self.assertRaises(OSError, link.send, frame),
+            self.assertRaises(OSError, link.setFilter, bytes.fromhex("06000000ffffffff")),
             *link.sendAll([frame]),
         ):
             self.assertEqual(error.errno, errno.EBADF)

@@ -47,6 +47,7 @@ ASSEMBLY = (
     "doctor",
     "ndppd",
     "edges",
+    "endpoint",
     "settings",
 )
 COMMANDS = ("lab", "probe", "doctor", "ndppd")
@@ -447,9 +448,19 @@ class PluginTests(SynchronousTestCase):
         """
         Names only: a list of twistd's commands must not cost our imports.
         """
-        source = (self.plugins / "prefix64_plugin.py").read_text(encoding="utf-8")
-        modules = {found.module for found in importsOf(source, "prefix64_plugin")}
-        self.assertEqual(modules, {"twisted.application.service"})
+        allowed = {
+            "prefix64_plugin": {"twisted.application.service"},
+            "prefix64_endpoint": {
+                "twisted.internet.interfaces",
+                "twisted.plugin",
+                "zope.interface",
+            },
+        }
+        self.assertEqual({path.stem for path in self.plugins.glob("*.py")}, set(allowed))
+        for name, modules in allowed.items():
+            source = (self.plugins / f"{name}.py").read_text(encoding="utf-8")
+            found = {one.module for one in importsOf(source, name) if one.atModuleLevel}
+            self.assertEqual(found, modules)
 
     def test_twistedsOwnPackagesAreNotOverwritten(self) -> None:
         """

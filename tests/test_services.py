@@ -149,7 +149,13 @@ class World(SynchronousTestCase):
         for name, value in changed.items():
             (process if name in self.ofProcess else link)[name] = value
         settings = Settings((LinkSettings(**link),), **process)
-        edges = Edges(
+        return Prefix64Service(settings, self.reactor, self.makeEdges())
+
+    def makeEdges(self) -> Edges:
+        """
+        The makers of all that is outside.
+        """
+        return Edges(
             lock=self.noted("lock", MemoryLock, "release"),
             holder=MemoryLock.holder,
             kernel=self.noted("kernel", lambda: self.kernel, "close"),
@@ -162,7 +168,6 @@ class World(SynchronousTestCase):
             clock=self.reactor.seconds,
             isDelivering=self.isDelivering,
         )
-        return Prefix64Service(settings, self.reactor, edges)
 
     def noted(
         self, name: str, make: Callable[..., Any], close: str | None = None

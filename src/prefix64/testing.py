@@ -49,6 +49,7 @@ class MemoryLink:
     @ivar sendErrors: errors that the next sends raise, in order.
     @ivar errors: what the interface has to report, in order.
     @ivar dropped: what L{drops} says next.
+    @ivar program: the filter that was put in the place of the first one.
     @ivar bound: whether its interface is there.
     @ivar closed: whether it was closed.
     """
@@ -59,6 +60,7 @@ class MemoryLink:
         self.sendErrors: deque[OSError] = deque()
         self.errors: deque[OSError] = deque()
         self.dropped = 0
+        self.program = b""
         self.bound = True
         self.closed = False
         self._waiting: deque[tuple[bytes, int]] = deque()
@@ -116,6 +118,13 @@ class MemoryLink:
         """
         dropped, self.dropped = self.dropped, 0
         return dropped
+
+    def setFilter(self, program: bytes) -> None:
+        """
+        See L{ILinkSocket.setFilter}. In memory nothing is filtered.
+        """
+        self._mustBeOpen()
+        self.program = program
 
     def isBound(self) -> bool:
         """
@@ -438,7 +447,7 @@ class MemoryGuard:
     @ivar interface: what it was installed on; L{None} before, and after it was closed.
     @ivar prefixes: the prefixes it was installed with.
     @ivar others: what it spares.
-    @ivar refusal: raised by L{install}, if set.
+    @ivar refusal: raised by L{install} and L{serve}, if set.
     """
 
     def __init__(self, kind: GuardKind, refusal: GuardError | PrivilegeError | None = None) -> None:
@@ -470,6 +479,15 @@ class MemoryGuard:
         See L{IGuard.update}.
         """
         self.others = list(others)
+
+    def serve(self, prefixes: Iterable[Prefix], others: Iterable[Prefix]) -> None:
+        """
+        See L{IGuard.serve}.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+        if self.interface is not None:
+            self.prefixes, self.others = list(prefixes), list(others)
 
     def close(self) -> None:
         """

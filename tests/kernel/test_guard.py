@@ -9,6 +9,7 @@ from typing import Any
 
 from prefix64.addressing import Prefix, parsePrefix
 from prefix64.errors import GuardError
+from prefix64.routing import nftables as nft
 from prefix64.routing.entries import GuardKind
 from prefix64.routing.guard import Guard
 from tests.kernel.lab import KernelTestCase, pingFrom, suiteOf
@@ -176,6 +177,38 @@ class GuardTests(KernelTestCase):
         self.assertFalse(self.answered("2001:db8::3"))
         guard.update(prefixes("2001:db8::b:1"))
         self.assertEqual(self.elements(), ["2001:db8::b:1"])
+
+    def test_serve(self) -> None:
+        """
+        Other prefixes are kept from the kernel at once, by the same table; what is refused changes
+        nothing.
+        """
+        guard = self.install(prefixes("2001:db8::/64"), prefixes("2001:db8::b:1"))
+        self.host.ip("-6 route add local 2001:db8:1::/64 dev lo")
+        self.assertTrue(self.answered("2001:db8:1::1"))
+        both = prefixes("2001:db8::/64", "2001:db8:1::/64")
+        guard.serve(both, prefixes("2001:db8:1::b:1"))
+        for address, answered in (
+            ("2001:db8::1", False),
+            ("2001:db8:1::1", False),
+            ("2001:db8::b:1", False),
+            ("2001:db8:1::b:1", True),
+        ):
+            self.assertIs(self.answered(address), answered, address)
+        text = self.ruleset()
+        self.assertEqual(text.count(" drop"), 2)
+        with self.host.entered():
+            other = Guard(GuardKind.PROTOCOL)
+            other._table, other._socket = guard._table, nft.NftablesSocket()
+        self.addCleanup(other.close)
+        self.assertRaises(GuardError, other.serve, prefixes("2001:db8::/64"), [])
+        self.assertEqual(self.ruleset(), text)
+        guard.serve(both[1:], [])
+        self.assertTrue(self.answered("2001:db8::1"))
+        self.assertFalse(self.answered("2001:db8:1::b:1"))
+        guard.close()
+        guard.serve(both, [])
+        self.assertEqual(self.ruleset(), "")
 
     def test_installManyAndNeighbors(self) -> None:
         """

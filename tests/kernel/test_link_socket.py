@@ -154,6 +154,23 @@ class PacketSocketTests(LinkTestCase):
         select([link], [], [], _SECONDS)
         self.assertEqual(link.receive(9), [(frame, 2)])
 
+    def test_anotherFilter(self) -> None:
+        """
+        It takes the place of the one there was, and the socket stays open; one that is no program
+        is refused, and changes nothing.
+        """
+        link = self.open(program=bytes.fromhex("0600000000000000"))  # ret #0
+        self.peerSocket.send(solicitation())
+        link.setFilter(FILTER)
+        frame = solicitation("2001:db8::7")
+        self.peerSocket.send(frame)
+        select([link], [], [], _SECONDS)
+        self.assertEqual(link.receive(9), [(frame, 2)])
+        self.assertRaises(OSError, link.setFilter, bytes.fromhex("ffff0000ffffffff"))
+        self.peerSocket.send(frame)
+        select([link], [], [], _SECONDS)
+        self.assertEqual(link.receive(9), [(frame, 2)])
+
     def test_packetTypes(self) -> None:
         """
         The kernel says whether a frame was for a group or for another host.

@@ -81,7 +81,7 @@ class Twistd:
         self.namespace = namespace
         self.directory = Path(tempfile.mkdtemp(prefix="prefix64-test-"))
         self._output = self.directory / "output"
-        arguments = ["-n", "--pidfile=", *twistd, "prefix64", *self._stated(options)]
+        arguments = ["-n", "--pidfile=", *twistd, *self._command(options)]
         with open(self._output, "wb") as output:
             self.process = subprocess.Popen(
                 namespace.command(*BOUND, *within, sys.executable, "-c", _TWISTD, *arguments),
@@ -92,11 +92,11 @@ class Twistd:
                 stderr=subprocess.STDOUT,
             )
 
-    def _stated(self, options: Sequence[str]) -> list[str]:
+    def _command(self, options: Sequence[str]) -> list[str]:
         """
-        The options, with a state directory of its own.
+        The command of twistd and its options, with a state directory of its own.
         """
-        return ["--state", str(self.directory / "state"), *options]
+        return ["prefix64", "--state", str(self.directory / "state"), *options]
 
     def log(self) -> str:
         """

@@ -93,6 +93,14 @@ class ILinkSocket(Interface):
         How many frames the kernel has dropped since the last call, because we were too slow.
         """
 
+    def setFilter(program: bytes) -> None:
+        """
+        Put another filter program in the place of the one there is, at once: no frame is lost, and
+        none comes twice.
+
+        @raise OSError: the kernel refused; the one there is stays.
+        """
+
     def isBound() -> bool:
         """
         Tell whether the interface is still there. One that was deleted and made again is another.
@@ -277,6 +285,12 @@ class PacketSocket:
         cut, self._ring.cut = self._ring.cut, 0
         statistics = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
         return cut + int(struct.unpack("II", statistics)[1])
+
+    def setFilter(self, program: bytes) -> None:
+        """
+        See L{ILinkSocket.setFilter}.
+        """
+        attachFilter(self._socket, program)
 
     def isBound(self) -> bool:
         """

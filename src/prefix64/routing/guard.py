@@ -71,6 +71,14 @@ class IGuard(Interface):
         @raise GuardError: nf_tables refuses.
         """
 
+    def serve(prefixes: Iterable[Prefix], others: Iterable[Prefix]) -> None:
+        """
+        Replace the served prefixes, and what inside them is not to be dropped, at once: there is
+        no moment at which the kernel answers what it is kept from.
+
+        @raise GuardError: nf_tables refuses; then everything is as it was.
+        """
+
     def close() -> None:
         """
         End. May be called twice.
@@ -87,6 +95,7 @@ class Guard:
         self._kind = kind
         self._socket: nft.NftablesSocket | None = None
         self._table = b""
+        self._interface = ""
 
     def rehearse(
         self, interface: str, prefixes: Iterable[Prefix], others: Iterable[Prefix]
@@ -113,6 +122,7 @@ class Guard:
         """
         Make the table, or see whether it could be made.
         """
+        self._interface = interface
         self._table = nft.attribute(1, nft.text(f"prefix64-{interface}"))
         flags = nft.CREATE | nft.EXCLUSIVE
         try:
@@ -123,7 +133,7 @@ class Guard:
                     (nft.NEW_SET, nft.CREATE, self._table + _setDefinition()),
                     *self._elements(others),
                     (nft.NEW_CHAIN, nft.CREATE, self._table + _chainDefinition()),
-                    *(self._rule(interface, prefix) for prefix in prefixes),
+                    *map(self._rule, prefixes),
                 ],
                 commit,
             )
@@ -135,11 +145,32 @@ class Guard:
         """
         See L{IGuard.update}.
         """
+        self._change(self._replaced(others))
+
+    def serve(self, prefixes: Iterable[Prefix], others: Iterable[Prefix]) -> None:
+        """
+        See L{IGuard.serve}.
+        """
+        every = (nft.DELETE_RULES, 0, self._table + nft.attribute(2, nft.text(CHAIN_NAME)))
+        self._change([*self._replaced(others), every, *map(self._rule, prefixes)])
+
+    def _replaced(self, others: Iterable[Prefix]) -> list[nft.Message]:
+        """
+        The messages that put other ranges into the set.
+        """
+        flush = (nft.DELETE_ELEMENTS, 0, self._table + nft.attribute(2, nft.text(SET_NAME)))
+        return [flush, *self._elements(others)]
+
+    def _change(self, messages: list[nft.Message]) -> None:
+        """
+        Change the table, if there is one.
+
+        @raise GuardError: nf_tables refuses.
+        """
         if self._socket is None:
             return
-        flush = (nft.DELETE_ELEMENTS, 0, self._table + nft.attribute(2, nft.text(SET_NAME)))
         try:
-            self._socket.transact([flush, *self._elements(others)])
+            self._socket.transact(messages)
         except OSError as error:
             raise GuardError(f"nf_tables: {os.strerror(error.errno or 0)}") from None
 
@@ -187,7 +218,7 @@ class Guard:
         head = self._table + nft.attribute(2, nft.text(SET_NAME)) + nft.number(4, 1)
         return [(nft.NEW_ELEMENTS, nft.CREATE, head + nft.nested(3, *chunk)) for chunk in chunks]
 
-    def _rule(self, interface: str, prefix: Prefix) -> nft.Message:
+    def _rule(self, prefix: Prefix) -> nft.Message:
         """
         The message that adds the rule of one prefix.
         """
@@ -202,7 +233,7 @@ class Guard:
         )
         expressions = (
             nft.meta(nft.META_IIFNAME)
-            + nft.equals(interface.encode().ljust(16, b"\0"))
+            + nft.equals(self._interface.encode().ljust(16, b"\0"))
             + inside
             + self._isEchoRequest()
             + notOthers

@@ -80,9 +80,8 @@ class HostState:
         """
         self._kernel = kernel
         self._interface = interface
-        self._behind = tuple(behind)
-        self.setPrefixes(prefixes)
-        self._excluded = tuple(excluded)
+        self._gateways: set[int] = set()
+        self.setPrefixes(prefixes, excluded, behind)
         self._local = local
         self._isListed = isListed
         self._followsRoutes = followsRoutes
@@ -93,20 +92,38 @@ class HostState:
         self.neighborsChanged = False
         self.births = 0
         self._addresses: set[InterfaceAddress] = set()
-        self._gateways: set[int] = set()
         self._routed: set[InterfaceRoute] = set()
         self._neighbors: set[int] = set()
         self._forwarding: set[int] = set()
         self._forced = False
 
-    def setPrefixes(self, prefixes: Iterable[Prefix]) -> None:
+    @property
+    def gateways(self) -> frozenset[int]:
+        """The gateways that are remembered."""
+        return frozenset(self._gateways)
+
+    def setPrefixes(
+        self,
+        prefixes: Iterable[Prefix],
+        excluded: Iterable[Prefix] = (),
+        behind: Iterable[Prefix] = (),
+        gateways: Iterable[int] = (),
+    ) -> None:
         """
-        Serve other prefixes. What lies in them is known after the next L{refresh}.
+        Serve other prefixes. What lies in them is known after the next L{refresh}; a gateway in
+        none of them takes no room any more.
+
+        @param excluded: what the user said is never ours.
+        @param behind: what the user said lives behind this host.
+        @param gateways: such as were remembered before, if other prefixes were served meanwhile.
         """
         self._prefixes = tuple(prefixes)
+        self._excluded = tuple(excluded)
+        self._behind = tuple(behind)
         self._wholes = {
             prefix for prefix in self._prefixes if any(b.covers(prefix) for b in self._behind)
         }
+        self._gateways = {one for one in self._gateways.union(gateways) if self._isInside(one)}
 
     def refresh(self) -> None:
         """

@@ -48,6 +48,7 @@ class RoutingTables:
         self._interface = interface
         self._numbers = numbers or Numbers()
         self._restraint = Restraint()
+        self._marksAreOthers = False
         self.routes: dict[Prefix, Route] = {}
         self.rules: set[Rule] = set()
         self.proxies: set[Proxy] = set()
@@ -61,22 +62,33 @@ class RoutingTables:
         @param marksAreOthers: whether another instance that runs has the rule for a firewall mark.
         @raise Prefix64Error: the kernel refused; everything is undone.
         """
-        self._takeOver(plan, marksAreOthers)
-        count = len(self.rules) + len(self.routes) + len(self.proxies)
-        if count:
-            _log.info("taking over {count} rules and routes of an earlier run", count=count)
+        self._marksAreOthers = marksAreOthers
+        self.takeOver(plan)
         try:
             self.update(plan)
         except Prefix64Error:
             self.undo()
             raise
 
-    def _takeOver(self, plan: RoutingPlan, marksAreOthers: bool) -> None:
+    def takeOver(self, plan: RoutingPlan) -> None:
         """
-        Find what an earlier run left.
+        Find what an earlier run left of the plan, or on this interface. The next L{update} deletes
+        of it what the plan does not want.
+
+        @raise Prefix64Error: the kernel's tables cannot be read.
+        """
+        known = {*self.rules, *self.routes.values(), *self.proxies}
+        self._findOurs(plan)
+        count = len({*self.rules, *self.routes.values(), *self.proxies} - known)
+        if count:
+            _log.info("taking over {count} rules and routes of an earlier run", count=count)
+
+    def _findOurs(self, plan: RoutingPlan) -> None:
+        """
+        Find what is ours in the kernel, if the plan is.
         """
         found = self._rulesInKernel()
-        self.rules = leftoverRules(found, plan, self._interface, marksAreOthers)
+        self.rules = leftoverRules(found, plan, self._interface, self._marksAreOthers)
         left = leftoverRoutes(self._routesInKernel(), plan, self.rules, found - self.rules)
         self.routes = {route.destination: route for route in left}
         self.proxies = self._proxiesInKernel()

@@ -17,13 +17,15 @@ _log = Logger("prefix64.routing")
 class Behind:
     """
     Follows the parts that C{--forward} names, and whether the host forwards.
+
+    @ivar named: those parts.
     """
 
     def __init__(self, named: Iterable[Prefix]) -> None:
         """
         @param named: the parts that the user named.
         """
-        self._named = tuple(named)
+        self.named = tuple(named)
         self._unrouted: set[Prefix] = set()
         self._forwards = True
 
@@ -33,7 +35,7 @@ class Behind:
         """
         unrouted = {
             block
-            for block in self._named
+            for block in self.named
             if not any(route.overlaps(block) for route in ownership.routed)
         }
         for block in sorted(unrouted - self._unrouted):

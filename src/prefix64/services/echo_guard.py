@@ -131,8 +131,8 @@ class EchoGuardService(Service):
         if self._guard is None or table is None:
             return
         if table.prefixes != self._prefixes:
-            self._guard.close()
-            self._install(table.interface, table.prefixes, table.others)
+            self._guard.serve(table.prefixes, table.others)
+            self._prefixes, self._others = table.prefixes, table.others
         elif table.others != self._others:
             self._guard.update(table.others)
             self._others = table.others

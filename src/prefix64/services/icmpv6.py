@@ -181,12 +181,28 @@ class Icmpv6Service(Service):
                 self.responder.frameReceived, lambda line: _traceLog.info("{line}", line=line)
             )
         self._prefixes = self._tables.table.ownership.prefixes
-        program = icmpv6Filter(self._prefixes, self._answersEcho)
-        self._link = self._edges.link(self._settings.interface, program)
+        self._link = self._edges.link(self._settings.interface, self._filter())
         link = self._routing.link
         self._birth = None if link is None else (link.index, self._routing.births)
         self._port = PacketPort(self._reactor, self._link, respond, self._edges.clock)
         self._followGroups()
+
+    def _filter(self) -> bytes:
+        """
+        What lets through to the packet socket what may be for us.
+        """
+        return icmpv6Filter(self._tables.table.ownership.prefixes, self._answersEcho)
+
+    def _followPrefixes(self) -> None:
+        """
+        Hear what is for other prefixes now.
+
+        @raise OSError: the kernel refused.
+        """
+        prefixes = self._tables.table.ownership.prefixes
+        if self._prefixes != prefixes and self._link is not None:
+            self._link.setFilter(self._filter())
+            self._prefixes = prefixes
 
     def _followGroups(self) -> None:
         """
@@ -268,15 +284,14 @@ class Icmpv6Service(Service):
             self._reopen()
             self._gone = False
             _log.info("{name} is back", name=link.name)
-        elif self._prefixes != self._tables.table.ownership.prefixes:
-            self._reopen()
+        self._followPrefixes()
         self._followGroups()
         if self._announcements is not None and self._link is not None:
             self._announcements.follow(link, self._announce)
 
     def _reopen(self) -> None:
         """
-        Open the packet socket on another interface of the same name, or for other prefixes.
+        Open the packet socket on another interface of the same name.
 
         @raise Prefix64Error: it cannot be opened.
         """

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from twisted.application.service import Service
@@ -20,6 +20,7 @@ from prefix64.hosts.table import CurrentTable
 from prefix64.icmpv6.neighbor import listedHosts
 from prefix64.icmpv6.policies import RouterFlag
 from prefix64.instance_lock import MARKED, markLock
+from prefix64.ownership import Ownership
 from prefix64.routing.borrowed import BorrowedSwitches
 from prefix64.routing.entries import LOOPBACK, Proxy, Route, Way
 from prefix64.routing.host_state import HostState
@@ -84,6 +85,7 @@ class RoutingService(Service):
         self._locks: list[Any] = []
         self._kernel: IRoutingKernel | None = None
         self._monitor: Any = None
+        self._watched: list[int] = []
         self._routing: RoutingTables | None = None
         self._switches: BorrowedSwitches | None = None
         self._behind = Behind(settings.behind)
@@ -142,18 +144,13 @@ class RoutingService(Service):
             settings.behind,
             settings.followsRoutes,
         )
-        self._monitor = self._edges.monitor(
-            self._reactor, self._groups(), self.state.messageReceived, self._eventsCame
-        )
+        self._watch()
         self.state.refresh()
         if self.link is None:
             raise InterfaceError(f"interface {settings.interface!r} does not exist")
         self._last, self._seen = self._current(), self.state.revision
         self._tables.ownershipChanged(self.state.ownership())
-        self._refuseOverlap(kernel)
-        objected = objection(self._intent(), self._facts(kernel))
-        if objected is not None:
-            raise objected
+        self._refuse(kernel, self._tables.table.ownership)
 
     def _groups(self) -> list[int]:
         """
@@ -164,6 +161,34 @@ class RoutingService(Service):
         groups += [NEIGHBOR] if settings.reachableFromHere else []
         router = settings.routerFlag is RouterFlag.AUTO or bool(settings.forwardWords)
         return groups + ([NETCONF] if router or self._usesProxies else [])
+
+    def _watch(self) -> None:
+        """
+        Hear of what matters from now on.
+
+        @raise OSError: there is no socket for it; what was heard until now still is.
+        """
+        groups, before = self._groups(), self._monitor
+        if groups == self._watched:
+            return
+        self._monitor = self._edges.monitor(
+            self._reactor, groups, self.state.messageReceived, self._eventsCame
+        )
+        self._watched = groups
+        if before is not None:
+            before.stopReading()
+            self._monitor.startReading()
+
+    def _refuse(self, kernel: IRoutingKernel, ownership: Ownership) -> None:
+        """
+        See that nothing is in the way.
+
+        @raise Prefix64Error: something is.
+        """
+        self._refuseOverlap(kernel)
+        objected = objection(self._intent(ownership), self._facts(kernel))
+        if objected is not None:
+            raise objected
 
     def _refuseOverlap(self, kernel: IRoutingKernel) -> None:
         """
@@ -180,13 +205,13 @@ class RoutingService(Service):
                     "stop that first, or serve another prefix"
                 )
 
-    def _intent(self) -> Intent:
+    def _intent(self, ownership: Ownership) -> Intent:
         """
         What is to be done, for the preflight.
         """
         settings = self._settings
         return Intent(
-            self._tables.table.ownership,
+            ownership,
             settings.interface,
             settings.reachableFromHere,
             settings.steering,
@@ -288,16 +313,87 @@ class RoutingService(Service):
             wanted = dataclasses.replace(wanted, proxies=hosts)
         return wanted
 
-    def setPrefixes(self, prefixes: tuple[Prefix, ...]) -> None:
+    def setPrefixes(
+        self,
+        prefixes: tuple[Prefix, ...],
+        excluded: tuple[Prefix, ...] = (),
+        behind: tuple[Prefix, ...] = (),
+    ) -> None:
         """
-        Serve other prefixes from now on.
+        Serve other prefixes from now on, once it runs. What is given up is given up also if the
+        kernel refuses to take it out: that is tried again.
 
-        @raise Prefix64Error: the kernel refused; what it can still do is tried again.
+        @param excluded: what of them is never ours.
+        @param behind: what of them lives behind this host.
+        @raise Prefix64Error: something is in the way of one that is new, or the kernel refused it:
+            what was served before still is.
         """
-        self._settings = dataclasses.replace(self._settings, prefixes=prefixes)
-        self.state.setPrefixes(prefixes)
-        self.state.refresh()
-        self._compare()
+        before, gateways = self._settings, self.state.gateways
+        wanted = dataclasses.replace(before, prefixes=prefixes, excluded=excluded, behind=behind)
+        if set(prefixes) <= set(before.prefixes):
+            error = self._serve(wanted)
+        else:
+            error = self._serveMore(wanted)
+            if error is not None:
+                again = self._serve(before, gateways)
+                if again is not None:
+                    self._tryAgain(again)
+                raise error
+        if error is not None:
+            self._tryAgain(error)
+
+    def _serveMore(self, settings: LinkSettings) -> Prefix64Error | None:
+        """
+        Serve other prefixes, some of them new, if nothing is in the way. No other instance of the
+        network namespace starts meanwhile.
+
+        @return: what was in the way, or refused.
+        """
+        try:
+            with self._edges.turn():
+                return self._serve(settings, isNew=True)
+        except Prefix64Error as error:
+            return error
+
+    def _serve(
+        self, settings: LinkSettings, gateways: Iterable[int] = (), isNew: bool = False
+    ) -> Prefix64Error | None:
+        """
+        Bring other prefixes to the table, to the kernel, and to the listeners.
+
+        @param gateways: such as are remembered.
+        @param isNew: whether something may be in the way, or be left from an earlier run.
+        @return: what was in the way, before anything was changed; or the first refusal of the
+            kernel.
+        """
+        assert self._routing is not None and self._kernel is not None
+        self._settings = settings
+        self.state.setPrefixes(settings.prefixes, settings.excluded, settings.behind, gateways)
+        try:
+            self.state.refresh()
+            ownership = self.state.ownership()
+            if isNew and self.link is None:
+                raise InterfaceError(f"interface {settings.interface!r} does not exist")
+            if isNew:
+                self._refuse(self._kernel, ownership)
+        except Prefix64Error as error:
+            return error
+        self._last, self._seen = self._current(), self.state.revision
+        self._tables.ownershipChanged(ownership)
+        takeOver = [self._takeOver] if isNew else []
+        errors = self._refusals([*takeOver, self._updateTables, self._watch, *self._listeners])
+        if errors:
+            return errors[0]
+        self._refused, self._behind.named = "", settings.behind
+        self._behind.follow(ownership)
+        return None
+
+    def _takeOver(self) -> None:
+        """
+        Find what an earlier run left of what is new.
+        """
+        assert self._routing is not None
+        self._routing.takeOver(self._plan())
 
     def _eventsCame(self, lost: bool) -> None:
         """
@@ -396,11 +492,18 @@ class RoutingService(Service):
             self._last = now
             self._tables.ownershipChanged(ownership)
             self._behind.follow(ownership)
-        errors = list(filter(None, map(_refusal, [self._updateTables, *self._listeners])))
+        errors = self._refusals([self._updateTables, *self._listeners])
         if errors:
             self._tryAgain(errors[0])
         else:
             self._refused = ""
+
+    @staticmethod
+    def _refusals(followers: Iterable[Callable[[], None]]) -> list[Prefix64Error]:
+        """
+        Let those who follow the host do so, and say why some could not.
+        """
+        return list(filter(None, map(_refusal, followers)))
 
     def _updateTables(self) -> None:
         """

@@ -35,7 +35,7 @@ def listenOnEveryAddress(port: int) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise ListenError(_reason(port, error)) from None
+        raise ListenError(whyNot(port, error)) from None
     return listener
 
 
@@ -55,7 +55,7 @@ def isDelivering(ports: Container[int]) -> bool:
     return False
 
 
-def _reason(port: int, error: OSError) -> str:
+def whyNot(port: int, error: OSError) -> str:
     """
     Why a port cannot be listened on, and what to do.
     """
