@@ -20,6 +20,7 @@ REPOSITORY = Path(__file__).parent.parent
 
 CORE = (
     "errors",
+    "option_text",
     "addressing",
     "ownership",
     "hosts.model",
@@ -39,6 +40,10 @@ ASSEMBLY = (
     "options",
     "process_options",
     "link_options",
+    "config_file",
+    "config_keys",
+    "config_values",
+    "given_options",
     "option_values",
     "routing_values",
     "cli",
@@ -373,7 +378,15 @@ class LayerTests(SourceCase):
         It never touches packets, routes or privileges, so that it can live in a process without
         any.
         """
-        allowed = ("errors", "addressing", "ownership", "hosts.model", "hosts.table", "web")
+        allowed = (
+            "errors",
+            "option_text",
+            "addressing",
+            "ownership",
+            "hosts.model",
+            "hosts.table",
+            "web",
+        )
         self.assertNone(
             [
                 found

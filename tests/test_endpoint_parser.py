@@ -21,11 +21,13 @@ from prefix64.endpoint.parser import SHARED
 from prefix64.endpoint.words import EndpointError, PortError, inEndpointWords, sayInOneLine
 from prefix64.errors import ListenError, OptionError, Prefix64Error
 from prefix64.icmpv6.policies import AdvertisementSource, DadPolicy, RespondPolicy, RouterFlag
+from prefix64.option_text import OptionText
 from prefix64.option_values import defaultStateDirectory
 from prefix64.routing.entries import Numbers, Service, Steering, Way
 from prefix64.settings import EchoMode, LinkSettings, NdpMode
 from prefix64.web.listening import BACKLOG
 
+P_TEXT = "2001:db8::/64"
 P = r"prefix=2001\:db8\:\:/64"
 ETH0 = f"prefix64:80:iface=eth0:{P}"
 
@@ -39,7 +41,7 @@ WRONG = {
     "prefix64:80:81": ["'81' has no name: only the port has none"],
     "prefix64:80:prefix=2001:db8::/64": ["'db8' has no name", r"are written \:"],
     "prefix64:80:iface=eth0": ["iface=eth0 needs prefix", r"such as prefix=2001\:db8\:\:/64"],
-    r"prefix64:80:prefix=2001\:db8\:\:1/64": ["prefix='2001:db8::1/64' has host bits"],
+    r"prefix64:80:prefix=2001\:db8\:\:1/64": ["prefix '2001:db8::1/64' has host bits"],
     "prefix64:80:prefix=": ["prefix='' is no IPv6 prefix"],
     rf"prefix64:80:{P},2001\:db8\:\:/80": [r"prefix=2001\:db8\:\:/80 overlap"],
     rf"{ETH0}:exclude=2001\:db8\:9\:\:1": [r"exclude=2001\:db8\:9\:\:1 is in none"],
@@ -211,25 +213,22 @@ class RefusalTests(ParserCase):
 
 class WordsTests(SynchronousTestCase):
     """
-    Errors of the command line, translated.
+    Errors of options, in the words of a description.
     """
 
-    def test_translations(self) -> None:
+    def test_spellings(self) -> None:
         """
-        A value that can be copied is escaped as it has to be; what is no value stays a word.
+        A value that can be copied is escaped as it has to be; a quoted one stays as it is.
         """
-        for before, after in (
-            ("--iface 'eth7': there is none", "iface='eth7': there is none"),
-            ("leave --local out", "leave local out"),
-            ("leave --ndp kernel out", "leave ndp=kernel out"),
-            ("--prefix 2001:db8::/64: no", r"prefix=2001\:db8\:\:/64: no"),
-            ("(--echo kernel)", "(echo=kernel)"),
-            ("give this one another --table", "give this one another table"),
-            ("--rate-source 5, --rate 6.", "rate-source=5, rate=6."),
-            ("with --http PORT", "with port PORT"),
+        for text, after in (
+            (OptionText("{iface:{0!r}}: there is none", "eth7"), "iface='eth7': there is none"),
+            (OptionText("leave {local} out"), "leave local out"),
+            (OptionText("leave {ndp:kernel} out"), "leave ndp=kernel out"),
+            (OptionText("{prefix:{0}}: no", P_TEXT), r"prefix=2001\:db8\:\:/64: no"),
+            (OptionText("with {http:PORT}"), "with port=PORT"),
             ("--reactor epoll", "--reactor epoll"),
         ):  # fmt: skip
-            self.assertEqual(inEndpointWords(before), after)
+            self.assertEqual(inEndpointWords(OptionError(text)), after)
 
     def test_aPort(self) -> None:
         """

@@ -23,6 +23,7 @@ from prefix64.endpoint.parser import parseEndpoint
 from prefix64.endpoint.sharing import SharedLinks
 from prefix64.endpoint.words import EndpointError, PortError
 from prefix64.errors import InterfaceError, OptionError, Prefix64Error, PrivilegeError, RoutingError
+from prefix64.option_text import OptionText
 from prefix64.ownership import Owner
 from prefix64.routing.messages import Link
 from prefix64.testing import MemoryLock
@@ -81,7 +82,7 @@ class SharingCase(World):
     def find(self, name: str) -> Link:
         link = self.kernel.link("eth0" if name == "other-name" else name)
         if link is None:
-            raise InterfaceError(f"--iface {name!r}: there is no such interface")
+            raise InterfaceError(OptionText("{iface:{0!r}}: there is no such interface", name))
         return link
 
     def check(self, admin: bool, packets: bool, ports: Iterable[int]) -> None:

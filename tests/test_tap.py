@@ -31,7 +31,7 @@ from tests.support import skipBecause
 ETHERNET = ("--iface", "eth0", "--prefix", "2001:db8::/64")
 
 
-def memoryLink(name: str, wait: float = 0.0) -> Link:
+def memoryLink(name: str, wait: float = 0.0, left: float | None = None) -> Link:
     """
     Find an interface of a kernel in memory.
     """
@@ -618,6 +618,14 @@ class FindLinkTests(SynchronousTestCase):
             self.assertIn(f"--iface {name!r}: there is no such interface; there are: ", error)
             self.assertIn("lo", error.partition("there are: ")[2])
             self.assertNotIn("\n", error)
+
+    def test_anotherNameOfTheInterface(self) -> None:
+        """
+        The kernel has its switches under its own name only (C{ip link property add altname}).
+        """
+        loopback = findLink("lo")
+        self.patch(RoutingKernel, "link", lambda kernel, name: loopback)
+        self.assertEqual(findLink("other0").name, "lo")
 
     def test_aNameThatCannotBeEncodedIsNoInterface(self) -> None:
         """

@@ -2,11 +2,41 @@
 What can go wrong, each as one line for a person: the value, what is wrong with it, what to do.
 """
 
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from prefix64.option_text import OptionText, Origin
+
 
 class Prefix64Error(Exception):
     """
-    The base of every error that prefix64 raises on purpose. Its text is one line.
+    The base of every error that prefix64 raises on purpose. Its text is one line: a string, or an
+    L{OptionText}, which is spelled for whoever gave the options.
+
+    @ivar origin: where the options were given, if that is known.
     """
+
+    origin: Origin | None = None
+
+    def __str__(self) -> str:
+        text = self.args[0] if self.args else ""
+        if self.origin is not None and isinstance(text, OptionText):
+            return self.origin.spelled(text)
+        return super().__str__()
+
+
+@contextlib.contextmanager
+def givenIn(origin: Origin) -> Iterator[None]:
+    """
+    Say of the errors that come out where the options were given, unless that is known already.
+    """
+    try:
+        yield
+    except Prefix64Error as error:
+        error.origin = error.origin or origin
+        raise
 
 
 class AddressError(Prefix64Error):
@@ -18,6 +48,12 @@ class AddressError(Prefix64Error):
 class OptionError(Prefix64Error):
     """
     An option has a value that cannot be, or contradicts another one.
+    """
+
+
+class ConfigError(Prefix64Error):
+    """
+    The file of C{--config} cannot be read, or has a key or a value that cannot be.
     """
 
 

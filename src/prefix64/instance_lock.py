@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 
 from prefix64.errors import InterfaceError
+from prefix64.option_text import OptionText
 
 _BACKLOG = 4096
 """Those who look who holds the lock are never accepted: each takes a place until it is let go."""
@@ -20,8 +21,9 @@ _MOST_WAIT = 5.0
 _TRY_AGAIN = 0.02
 """Seconds."""
 
-SERVED = "interface {name!r} is served already {by}: stop that first"
-MARKED = "{name} is where firewall marks lead already {by}: give this one another --table"
+SERVED = "interface {0!r} is served already {1}: stop that first"
+MARKED = "{0} is where firewall marks lead already {1}: give this one another {table}"
+"""Refusals, as templates of L{OptionText}, with what is locked and by whom."""
 
 
 class InstanceLock:
@@ -33,7 +35,7 @@ class InstanceLock:
     def __init__(self, interface: str, refusal: str = SERVED) -> None:
         """
         @param interface: the name of the interface that is served; or a L{markLock}.
-        @param refusal: the error, with C{name} and C{by}.
+        @param refusal: the error: L{SERVED} or L{MARKED}.
         @raise InterfaceError: another process holds it; the text names that process.
         """
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
@@ -45,7 +47,7 @@ class InstanceLock:
             if error.errno != errno.EADDRINUSE:
                 raise
             by = holder(interface) or "by a process that is ending"
-            raise InterfaceError(refusal.format(name=interface, by=by)) from None
+            raise InterfaceError(OptionText(refusal, interface, by)) from None
 
     def release(self) -> None:
         """

@@ -10,6 +10,7 @@ from typing import Any
 from prefix64.errors import OptionError
 from prefix64.icmpv6.policies import AdvertisementSource, DadPolicy, RespondPolicy, RouterFlag
 from prefix64.link.packet_socket import ETHERNET
+from prefix64.option_text import OptionText
 from prefix64.option_values import answersASecond, choice, excludedBlocks, servedPrefixes
 from prefix64.routing.entries import LOOPBACK, Way
 from prefix64.routing.messages import Link
@@ -83,13 +84,19 @@ def _checkWays(settings: LinkSettings) -> None:
     way = settings.steering.way
     if settings.local and way in (Way.FWMARK, Way.NONE):
         raise OptionError(
-            f"--local contradicts --routing {way.value}, which has no rule of its own for what "
-            "this host sends: leave one out"
+            OptionText(
+                "{local} contradicts {routing:{0}}, which has no rule of its own for what "
+                "this host sends: leave one out",
+                way.value,
+            )
         )
     if settings.forwardWords and settings.ndp is not NdpMode.PROTOCOL:
         raise OptionError(
-            f"--forward contradicts --ndp {settings.ndp.value}: it says what is answered for by "
-            "the protocol: leave one out"
+            OptionText(
+                "{forward} contradicts {ndp:{0}}: it says what is answered for by "
+                "the protocol: leave one out",
+                settings.ndp.value,
+            )
         )
 
 
@@ -103,11 +110,17 @@ def checkLink(settings: LinkSettings, link: Link) -> None:
         return
     if settings.echo is EchoMode.PROTOCOL:
         raise OptionError(
-            f"--echo protocol needs an Ethernet interface, and {link.name!r} is none: "
-            "leave echo to the kernel (--echo kernel)"
+            OptionText(
+                "{echo:protocol} needs an Ethernet interface, and {0!r} is none: "
+                "leave echo to the kernel ({echo:kernel})",
+                link.name,
+            )
         )
     if settings.ndp is NdpMode.KERNEL:
         raise OptionError(
-            f"--ndp kernel needs an Ethernet interface, and {link.name!r} is none, which has no "
-            "solicitations: leave it out"
+            OptionText(
+                "{ndp:kernel} needs an Ethernet interface, and {0!r} is none, which has no "
+                "solicitations: leave it out",
+                link.name,
+            )
         )

@@ -16,6 +16,7 @@ from twisted.internet.endpoints import serverFromString
 from prefix64.addressing import Prefix, mergePrefixes, parsePrefix, parseServedPrefix
 from prefix64.errors import AddressError, InterfaceError, InterruptedStart, OptionError
 from prefix64.hosts.directory import SitesDirectory, readSites
+from prefix64.option_text import OptionText
 from prefix64.routing.arrival import awaitLink, canExist
 from prefix64.routing.entries import LOOPBACK
 from prefix64.routing.kernel import RoutingKernel
@@ -50,15 +51,20 @@ def servedPrefixes(texts: Iterable[str], interface: str) -> tuple[Prefix, ...]:
     prefixes = [namedPrefix("prefix", parseServedPrefix, text) for text in texts]
     if not prefixes and interface != LOOPBACK:
         raise OptionError(
-            f"--iface {interface} needs --prefix: the prefix that arrives there, "
-            "such as --prefix 2001:db8::/64"
+            OptionText(
+                "{iface:{0}} needs {prefix}: the prefix that arrives there, "
+                "such as {prefix:2001:db8::/64}",
+                interface,
+            )
         )
+    if len(prefixes) > MOST_PREFIXES:
+        raise OptionError(f"{len(prefixes)} prefixes: at most {MOST_PREFIXES} are served")
     for index, one in enumerate(prefixes):
         for other in prefixes[:index]:
             if one.overlaps(other):
-                raise OptionError(f"--prefix {other} and --prefix {one} overlap: leave one out")
-    if len(prefixes) > MOST_PREFIXES:
-        raise OptionError(f"{len(prefixes)} prefixes: at most {MOST_PREFIXES} are served")
+                raise OptionError(
+                    OptionText("{prefix:{0}} and {prefix:{1}} overlap: leave one out", other, one)
+                )
     return tuple(prefixes) or (DEFAULT_PREFIX,)
 
 
@@ -71,15 +77,20 @@ def excludedBlocks(texts: Iterable[str], prefixes: tuple[Prefix, ...]) -> tuple[
     excluded = [namedPrefix("exclude", parsePrefix, text) for text in texts]
     for block in excluded:
         if any(block.covers(prefix) and block != prefix for prefix in prefixes):
-            raise OptionError(f"--exclude {block} leaves nothing of the prefix: exclude less")
+            raise OptionError(
+                OptionText("{exclude:{0}} leaves nothing of the prefix: exclude less", block)
+            )
         if not any(prefix.covers(block) for prefix in prefixes):
             raise OptionError(
-                f"--exclude {block} is in none of the prefixes "
-                f"({', '.join(map(str, prefixes))}): leave it out"
+                OptionText(
+                    "{exclude:{0}} is in none of the prefixes ({1}): leave it out",
+                    block,
+                    ", ".join(map(str, prefixes)),
+                )
             )
     for prefix in prefixes:
         if sum(b.count for b in mergePrefixes(excluded) if prefix.covers(b)) == prefix.count:
-            raise OptionError(f"--exclude leaves nothing of {prefix}: exclude less")
+            raise OptionError(OptionText("{exclude} leaves nothing of {0}: exclude less", prefix))
     return tuple(dict.fromkeys(excluded))
 
 
@@ -94,7 +105,7 @@ def httpPlaces(texts: list[str], reactor: Any) -> tuple[int | str, ...]:
     if "none" not in texts:
         return tuple(dict.fromkeys(_httpPlace(text, reactor) for text in texts))
     if set(texts) != {"none"}:
-        raise OptionError("--http none contradicts another --http: leave one out")
+        raise OptionError(OptionText("{http:none} contradicts another {http}: leave one out"))
     return ()
 
 
@@ -105,15 +116,18 @@ def _httpPlace(text: str, reactor: Any) -> int | str:
     if text.isascii() and text.isdigit():
         port = int(text) if len(text) <= 5 else 0
         if not 1 <= port <= 65535:
-            raise OptionError(f"--http {shortened(text)}: a port is from 1 to 65535")
+            raise OptionError(OptionText("{http:{0}}: a port is from 1 to 65535", shortened(text)))
         return port
     try:
         serverFromString(reactor, text)
     except Exception:
         # What the endpoints' parsers raise for a wrong description is not for a person to read.
         raise OptionError(
-            f"--http {text!r} is no port and no endpoint: give a port, an endpoint such as "
-            r"tcp6:8080:interface=\:\:1, or none"
+            OptionText(
+                "{http:{0!r}} is no port and no endpoint: give a port, an endpoint such as "
+                r"tcp6:8080:interface=\:\:1, or none",
+                text,
+            )
         ) from None
     return text
 
@@ -128,7 +142,9 @@ def choice(option: str, choices: type[_E], text: str) -> _E:
         return choices(text)
     except ValueError:
         words = ", ".join(one.value for one in choices)
-        raise OptionError(f"--{option} {text!r}: choose one of {words}") from None
+        raise OptionError(
+            OptionText("{option:{0!r}}: choose one of {1}", text, words, option=option)
+        ) from None
 
 
 def wholeNumber(option: str, text: str, least: int, most: int, unit: str = "") -> int:
@@ -140,7 +156,8 @@ def wholeNumber(option: str, text: str, least: int, most: int, unit: str = "") -
     """
     if text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most:
         return int(text)
-    raise OptionError(f"--{option} {shortened(text)!r}: give {unit}{least} to {most:,}")
+    asked = f"{unit}{least} to {most:,}"
+    raise OptionError(OptionText("{option:{0!r}}: give {1}", shortened(text), asked, option=option))
 
 
 def secondsBetween(option: str, text: str, least: float, most: float) -> float:
@@ -152,7 +169,13 @@ def secondsBetween(option: str, text: str, least: float, most: float) -> float:
     decimal = re.fullmatch(r"([0-9]{1,9})(\.[0-9]{1,9})?", text)
     if decimal is None or not least <= float(text) <= most:
         raise OptionError(
-            f"--{option} {shortened(text)!r}: give seconds from {least:g} to {most:.0f}"
+            OptionText(
+                "{option:{0!r}}: give seconds from {1:g} to {2:.0f}",
+                shortened(text),
+                least,
+                most,
+                option=option,
+            )
         )
     return float(text)
 
@@ -199,10 +222,14 @@ def accessLogPlace(text: str) -> str:
         return text
     path = absolutePath("access-log", text)
     if os.path.isdir(path):
-        raise OptionError(f"--access-log {text!r} is a directory: name a file in it, - or none")
+        raise OptionError(
+            OptionText("{access-log:{0!r}} is a directory: name a file in it, - or none", text)
+        )
     if not os.path.isdir(os.path.dirname(path)):
         raise OptionError(
-            f"--access-log {text!r}: name a file in a directory that exists, - or none"
+            OptionText(
+                "{access-log:{0!r}}: name a file in a directory that exists, - or none", text
+            )
         )
     return path
 
@@ -214,7 +241,9 @@ def absolutePath(option: str, text: str) -> str:
     @raise OptionError: it is empty.
     """
     if not text:
-        raise OptionError(f"--{option} '': name a path, or leave the option out")
+        raise OptionError(
+            OptionText("{option:''}: name a path, or leave the option out", option=option)
+        )
     return os.path.abspath(text)
 
 
@@ -228,11 +257,12 @@ def defaultStateDirectory() -> str:
     return os.path.join(base, "prefix64")
 
 
-def findLink(name: str, wait: float = 0.0) -> Link:
+def findLink(name: str, wait: float = 0.0, left: float | None = None) -> Link:
     """
-    Find the served interface.
+    Find a served interface.
 
     @param wait: how many seconds to wait for it if it is missing.
+    @param left: how many of these are left, after waiting for others; all, if left out.
     @raise InterfaceError: it is missing, is a port of a bridge or bond, or IPv6 is off on it.
     @raise InterruptedStart: Ctrl-C came while it was waited for.
     """
@@ -242,29 +272,43 @@ def findLink(name: str, wait: float = 0.0) -> Link:
         link = kernel.link(name)
         if link is None and wait and canExist(name):
             waited = f" (waited {_seconds(wait)})"
-            link = _arrived(kernel, name, wait)
+            link = _arrived(kernel, name, wait if left is None else left)
         if link is None:
             names = ", ".join(sorted(kernel.linkNames()))
             raise InterfaceError(
-                f"--iface {name!r}: there is no such interface; there are: {names}{waited}"
+                OptionText(
+                    "{iface:{0!r}}: there is no such interface; there are: {1}{2}",
+                    name,
+                    names,
+                    waited,
+                )
             )
     except UnicodeError:
-        raise InterfaceError(f"--iface {name!r}: there is no such interface") from None
+        raise InterfaceError(
+            OptionText("{iface:{0!r}}: there is no such interface", name)
+        ) from None
     finally:
         kernel.close()
     if link.portOf in PORTS:
         raise InterfaceError(
-            f"--iface {name!r} is a port of a {link.portOf}, which takes its packets: "
-            f"serve the {link.portOf} itself"
+            OptionText(
+                "{iface:{0!r}} is a port of a {1}, which takes its packets: serve the {1} itself",
+                name,
+                link.portOf,
+            )
         )
-    switch = f"net/ipv6/conf/{name}/disable_ipv6"
+    switch = f"net/ipv6/conf/{link.name}/disable_ipv6"
     try:
         with open(f"/proc/sys/{switch}") as setting:
             off = setting.read().strip() != "0"
     except OSError:
-        raise InterfaceError(f"--iface {name!r}: it has no IPv6: is the ipv6 module off?") from None
+        raise InterfaceError(
+            OptionText("{iface:{0!r}}: it has no IPv6: is the ipv6 module off?", name)
+        ) from None
     if off:
-        raise InterfaceError(f"--iface {name!r}: IPv6 is off there: sysctl -w {switch}=0")
+        raise InterfaceError(
+            OptionText("{iface:{0!r}}: IPv6 is off there: sysctl -w {1}=0", name, switch)
+        )
     return link
 
 
@@ -272,8 +316,9 @@ def _arrived(kernel: RoutingKernel, name: str, wait: float) -> Link | None:
     """
     Wait for an interface, and say so once. There is no log yet.
     """
-    line = f"prefix64: waiting up to {_seconds(wait)} for interface {name!r}"
-    print(line, file=sys.stderr, flush=True)
+    if wait:
+        line = f"prefix64: waiting up to {_seconds(wait)} for interface {name!r}"
+        print(line, file=sys.stderr, flush=True)
     try:
         return awaitLink(lambda: kernel.link(name), wait)
     except KeyboardInterrupt:
@@ -294,4 +339,4 @@ def namedPrefix(option: str, parse: Callable[[str], Prefix], text: str) -> Prefi
     try:
         return parse(text)
     except AddressError as error:
-        raise OptionError(f"--{option} {error}") from None
+        raise OptionError(OptionText("{option} {0}", error, option=option)) from None

@@ -5,20 +5,22 @@ The command line of C{twistd prefix64}.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.python import usage
 
 import twisted
 from prefix64 import __version__
-from prefix64.errors import OptionError, Prefix64Error
+from prefix64.errors import OptionError, Prefix64Error, givenIn
+from prefix64.given_options import allGiven
 from prefix64.link.packet_socket import ETHERNET
 from prefix64.link_options import LISTS, checkLink
-from prefix64.option_values import LONGEST_WAIT, findLink, secondsBetween
+from prefix64.option_text import Origin
+from prefix64.option_values import findLink
 from prefix64.privileges import checkPrivileges
-from prefix64.process_options import readSettings
-from prefix64.routing.entries import LOOPBACK
+from prefix64.process_options import checkTogether, readSettings, readWait
 from prefix64.routing.messages import Link
 from prefix64.settings import Launch, LinkSettings, Settings
 
@@ -36,7 +38,8 @@ class Options(usage.Options):
     )
     optParameters = [
         ["iface", "i", None, "the interface that the prefix arrives on [default: lo]"],
-        ["wait", None, "0", "how many seconds to wait for an interface that is missing"],
+        ["config", "c", None, "a file with options, in TOML; those given here win over its own"],
+        ["wait", None, None, "how many seconds to wait for interfaces that are missing [none]"],
         ["sites", None, None, "a directory with one for each address or sub-prefix, and 'default'"],
         [
             "routing",
@@ -93,7 +96,12 @@ class Options(usage.Options):
         ["rate", None, None, "the most answers a second, to solicitations and pings [no limit]"],
         ["rate-source", None, None, "the same for each source link-layer address"],
         ["state", None, None, "the directory for what outlives a run; made when missing"],
-        ["access-log", None, "-", "where requests are logged: a file, - for twistd's log, or none"],
+        [
+            "access-log",
+            None,
+            None,
+            "where requests are logged: a file, - for twistd's log, or none [default: -]",
+        ],
     ]
     optFlags = [
         ["yield", None, "leave an address with a site of its own to another machine that uses it"],
@@ -182,16 +190,35 @@ class Options(usage.Options):
         from twisted.internet import reactor
 
         self._refuseUser()
-        wait = secondsBetween("wait", self["wait"], 0, LONGEST_WAIT)
+        given = allGiven(self)
+        wait = readWait(given)
         if not wait:
-            self.findLink(LOOPBACK if self["iface"] is None else self["iface"])
-        settings = readSettings(self, reactor, self._launch())
-        found = [self.findLink(link.interface, wait) for link in settings.links]
+            self._findLinks(given.interfaces(), 0)
+        settings = readSettings(given, reactor, self._launch())
+        found = self._findLinks([(link.interface, link.origin) for link in settings.links], wait)
         links = tuple(map(_named, settings.links, found))
+        checkTogether(links)
         for one, link in zip(links, found, strict=True):
-            checkLink(one, link)
+            with givenIn(one.origin):
+                checkLink(one, link)
         self._checkPrivileges(links, found, settings)
         return dataclasses.replace(settings, links=links)
+
+    def _findLinks(self, names: Iterable[tuple[str, Origin]], wait: float) -> list[Link]:
+        """
+        Find the interfaces.
+
+        @param names: each with where it was given.
+        @param wait: how many seconds to wait for all of them together.
+        @raise Prefix64Error: one cannot be served.
+        """
+        found: list[Link] = []
+        deadline, left = time.monotonic() + wait, wait
+        for name, origin in names:
+            with givenIn(origin):
+                found.append(self.findLink(name, wait, left))
+            left = round(max(0.0, deadline - time.monotonic()), 1)
+        return found
 
     def _checkPrivileges(
         self, links: tuple[LinkSettings, ...], found: list[Link], settings: Settings

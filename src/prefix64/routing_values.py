@@ -11,6 +11,7 @@ from typing import Any
 from prefix64.addressing import ADDRESS_BITS, Prefix, parsePrefix
 from prefix64.errors import OptionError
 from prefix64.hosts.model import Host
+from prefix64.option_text import OptionText
 from prefix64.option_values import choice, namedPrefix, shortened, wholeNumber
 from prefix64.routing.entries import (
     MARK,
@@ -50,12 +51,14 @@ def steering(given: Mapping[str, Any]) -> Steering:
     ports, mark = given.get("ports"), given.get("fwmark")
     if (ports is None) is (way is Way.PORTS):
         raise OptionError(
-            "--routing ports needs --ports: what is taken, such as --ports tcp:80,tcp:443"
+            OptionText(
+                "{routing:ports} needs {ports}: what is taken, such as {ports:tcp:80,tcp:443}"
+            )
             if ports is None
-            else f"--ports {shortened(ports)} needs --routing ports"
+            else OptionText("{ports:{0}} needs {routing:ports}", shortened(ports))
         )
     if mark is not None and way is not Way.FWMARK:
-        raise OptionError(f"--fwmark {shortened(mark)} needs --routing fwmark")
+        raise OptionError(OptionText("{fwmark:{0}} needs {routing:fwmark}", shortened(mark)))
     return Steering(way, () if ports is None else services(ports), _numbers(given))
 
 
@@ -65,7 +68,9 @@ def _numbers(given: Mapping[str, Any]) -> Numbers:
     """
     table = _number(given, "table", TABLE, _LARGEST)
     if table in _KERNELS_TABLES:
-        raise OptionError(f"--table {table}: 253 to 255 are the kernel's own: choose another one")
+        raise OptionError(
+            OptionText("{table:{0}}: 253 to 255 are the kernel's own: choose another one", table)
+        )
     priority = _number(given, "priority", PRIORITY, HIGHEST_PRIORITY)
     return Numbers(table, priority, _number(given, "fwmark", MARK, _LARGEST))
 
@@ -87,7 +92,9 @@ def services(text: str) -> tuple[Service, ...]:
     """
     parts = text.split(",")
     if len(parts) > MOST_SERVICES:
-        raise OptionError(f"--ports: {len(parts)} entries: at most {MOST_SERVICES}")
+        raise OptionError(
+            OptionText("{ports}: {0} entries: at most {1}", len(parts), MOST_SERVICES)
+        )
     return tuple(dict.fromkeys(_service(part.strip()) for part in parts))
 
 
@@ -99,14 +106,20 @@ def _service(text: str) -> Service:
     found = re.fullmatch(r"([a-z]+)(?::([0-9]{1,5})(?:-([0-9]{1,5}))?)?", text)
     if found is None or found[1] not in SERVICE_PROTOCOLS:
         raise OptionError(
-            f"--ports {shortened(text)!r}: give a protocol of {protocols}, and a port or a range, "
-            "such as tcp:80 or udp:6000-6100 (ICMPv6 is always taken)"
+            OptionText(
+                "{ports:{0!r}}: give a protocol of {1}, and a port or a range, "
+                "such as tcp:80 or udp:6000-6100 (ICMPv6 is always taken)",
+                shortened(text),
+                protocols,
+            )
         )
     if found[2] is None:
         return Service(SERVICE_PROTOCOLS[found[1]])
     first, last = int(found[2]), int(found[3] or found[2])
     if not 1 <= first <= last <= _LAST_PORT:
-        raise OptionError(f"--ports {shortened(text)!r}: ports are from 1 to {_LAST_PORT}")
+        raise OptionError(
+            OptionText("{ports:{0!r}}: ports are from 1 to {1}", shortened(text), _LAST_PORT)
+        )
     return Service(SERVICE_PROTOCOLS[found[1]], first, last)
 
 
@@ -123,16 +136,25 @@ def forwarded(
     words = list(dict.fromkeys(texts))
     blocks = [namedPrefix("forward", parsePrefix, text) for text in words if text != "auto"]
     if len(blocks) > MOST_FORWARDED:
-        raise OptionError(f"--forward: {len(blocks)} parts: at most {MOST_FORWARDED}")
+        raise OptionError(
+            OptionText("{forward}: {0} parts: at most {1}", len(blocks), MOST_FORWARDED)
+        )
     for block in blocks:
         if not any(prefix.covers(block) for prefix in prefixes):
             raise OptionError(
-                f"--forward {block} is in none of the prefixes "
-                f"({', '.join(map(str, prefixes))}): leave it out"
+                OptionText(
+                    "{forward:{0}} is in none of the prefixes ({1}): leave it out",
+                    block,
+                    ", ".join(map(str, prefixes)),
+                )
             )
         for other in excluded:
             if other.overlaps(block):
-                raise OptionError(f"--forward {block} contradicts --exclude {other}: leave one out")
+                raise OptionError(
+                    OptionText(
+                        "{forward:{0}} contradicts {exclude:{1}}: leave one out", block, other
+                    )
+                )
     return tuple(dict.fromkeys(blocks)), "auto" in words
 
 
@@ -150,8 +172,12 @@ def checkPorts(link: LinkSettings, http: Iterable[int | str]) -> None:
         if isinstance(port, int) and not isTaken:
             words = ",".join(map(str, link.steering.services))
             raise OptionError(
-                f"--http {port} is in none of --ports {words}, so that nobody would reach it: "
-                f"add tcp:{port}"
+                OptionText(
+                    "{http:{0}} is in none of {ports:{1}}, so that nobody would reach it: "
+                    "add tcp:{0}",
+                    port,
+                    words,
+                )
             )
 
 
@@ -167,11 +193,18 @@ def checkProxied(link: LinkSettings, hosts: Iterable[Host]) -> None:
     for prefix in mine:
         if prefix.length != ADDRESS_BITS:
             raise OptionError(
-                f"--ndp kernel: the kernel answers for single addresses only, and {prefix} is a "
-                "sub-prefix: leave --ndp kernel out, or that one"
+                OptionText(
+                    "{ndp:kernel}: the kernel answers for single addresses only, and {0} is a "
+                    "sub-prefix: leave {ndp:kernel} out, or that one",
+                    prefix,
+                )
             )
     if len(mine) > MOST_PROXIES:
         raise OptionError(
-            f"--ndp kernel: {len(mine):,} hosts: the kernel answers for at most {MOST_PROXIES:,}, "
-            "which it looks through one by one: leave --ndp kernel out"
+            OptionText(
+                "{ndp:kernel}: {0:,} hosts: the kernel answers for at most {1:,}, "
+                "which it looks through one by one: leave {ndp:kernel} out",
+                len(mine),
+                MOST_PROXIES,
+            )
         )

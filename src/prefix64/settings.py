@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from prefix64.addressing import Prefix
 from prefix64.hosts.directory import SitesDirectory
 from prefix64.icmpv6.policies import AdvertisementSource, DadPolicy, RespondPolicy, RouterFlag
+from prefix64.option_text import Origin
 from prefix64.routing.entries import LOOPBACK, Steering, Way
 
 DEFAULT_PREFIX = Prefix(0x20010DB8 << 96, 64)
@@ -74,6 +75,7 @@ class LinkSettings:
     @ivar sourceRate: the most answers a second to each source link-layer address; 0 is no limit.
     @ivar local: whether this host itself reaches the prefixes.
     @ivar trace: whether there is a line in the log for each packet.
+    @ivar origin: where the options were given, for errors; it makes no difference else.
     """
 
     interface: str = LOOPBACK
@@ -93,6 +95,7 @@ class LinkSettings:
     sourceRate: int = 0
     local: bool = False
     trace: bool = False
+    origin: Origin = field(default_factory=Origin, compare=False)
 
     @property
     def reachableFromHere(self) -> bool:
@@ -144,6 +147,7 @@ class Settings:
     @ivar stateDirectory: absolute path.
     @ivar accessLog: C{-}, C{none} or an absolute path.
     @ivar launch: how twistd was started.
+    @ivar origin: where the options were given, for errors; it makes no difference else.
     """
 
     links: tuple[LinkSettings, ...] = field(default_factory=lambda: (LinkSettings(),))
@@ -152,6 +156,7 @@ class Settings:
     stateDirectory: str = ""
     accessLog: str = "-"
     launch: Launch = field(default_factory=Launch)
+    origin: Origin = field(default_factory=Origin, compare=False)
 
     @property
     def prefixes(self) -> tuple[Prefix, ...]:

@@ -19,6 +19,7 @@ from prefix64.errors import GuardError, InterfaceError, PrivilegeError, RoutingE
 from prefix64.instance_lock import SERVED
 from prefix64.link.groups import IGroupMembership
 from prefix64.link.packet_socket import ETHERNET, ILinkSocket
+from prefix64.option_text import OptionText
 from prefix64.routing.entries import (
     EVERYWHERE,
     MAIN_TABLE,
@@ -510,7 +511,7 @@ class MemoryLock:
         @raise InterfaceError: it is locked.
         """
         if interface in self.held:
-            raise InterfaceError(refusal.format(name=interface, by="by another process"))
+            raise InterfaceError(OptionText(refusal, interface, "by another process"))
         self.held[interface] = self
         self._interface = interface
 

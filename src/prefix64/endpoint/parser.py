@@ -53,7 +53,7 @@ def parseEndpoint(
         return _endpoint(reactor, tuple(arguments), named, links)
     except Prefix64Error as error:
         sayInOneLine()
-        raise EndpointError(inEndpointWords(str(error))) from None
+        raise EndpointError(inEndpointWords(error)) from None
 
 
 def _endpoint(

@@ -4,7 +4,6 @@ Errors in the words of an endpoint's description, where C{--prefix P} is C{prefi
 
 from __future__ import annotations
 
-import re
 import sys
 from types import TracebackType
 from typing import Any
@@ -12,32 +11,8 @@ from typing import Any
 from twisted.internet.error import CannotListenError
 
 from prefix64.errors import ListenError, Prefix64Error
-from prefix64.icmpv6.policies import AdvertisementSource, DadPolicy, RespondPolicy, RouterFlag
-from prefix64.link_options import FLAGS, LISTS, WORDS
-from prefix64.routing.entries import Way
-from prefix64.settings import EchoMode, NdpMode
+from prefix64.option_text import OptionText
 from prefix64.web.listening import whyNot
-
-_NAMES = "|".join(
-    sorted((*WORDS, *LISTS, *FLAGS, "state", "hosts", "backlog", "port"), reverse=True)
-)
-_CHOICES = "|".join(
-    choice.value
-    for choices in (
-        Way, NdpMode, EchoMode, DadPolicy, AdvertisementSource, RouterFlag, RespondPolicy
-    )
-    for choice in choices
-)  # fmt: skip
-_OPTION = re.compile(
-    rf"--({_NAMES})\b(?!-)"
-    rf"(?: ('[^']*'|(?:{_CHOICES})(?![\w-])|(?=[^\s']*[0-9])[^\s']*[^\s',:.()]))?"
-)
-"""
-An option of the command line, and behind it perhaps a value: it is quoted, is one of those that
-there are to choose from, or has a digit.
-"""
-
-_OF_THE_COMMAND_LINE = {" with --http PORT": "", " (--http)": "", "--http ": "port "}
 
 
 class EndpointError(Prefix64Error, ValueError):
@@ -54,26 +29,33 @@ class PortError(CannotListenError, ListenError):
     """
 
     def __str__(self) -> str:
-        return inEndpointWords(whyNot(self.port, self.socketError))
+        text = whyNot(self.port, self.socketError).spelled(inDescription)
+        for words in _OF_THE_COMMAND_LINE:
+            text = text.replace(words, "")
+        return text
 
 
-def inEndpointWords(text: str) -> str:
-    """
-    Translate an error of the command line.
-    """
-    for words, others in _OF_THE_COMMAND_LINE.items():
-        text = text.replace(words, others)
-    return _OPTION.sub(_argument, text)
+_OF_THE_COMMAND_LINE = (" with port=PORT", " (port)")
+"""Of the text for a port: what a description that begins with it need not be told."""
 
 
-def _argument(found: re.Match[str]) -> str:
+def inDescription(name: str, value: str) -> str:
+    r"""
+    An option as the argument of a description; a value without quotes can be copied:
+    C{prefix=2001\:db8\:\:/64}.
     """
-    An option as the argument of a description; what is given without quotes can be copied.
-    """
-    name, value = found[1], found[2]
-    if value is None:
+    name = "port" if name == "http" else name
+    if not value:
         return name
-    return f"{name}={value}" if value[0] == "'" else f"{name}={escaped(value)}"
+    return f"{name}={value}" if value[0] in "'\"" else f"{name}={escaped(value)}"
+
+
+def inEndpointWords(error: Prefix64Error) -> str:
+    """
+    The text of an error, with options as arguments of a description.
+    """
+    text = error.args[0] if error.args else ""
+    return text.spelled(inDescription) if isinstance(text, OptionText) else str(error)
 
 
 def escaped(value: str) -> str:
@@ -89,7 +71,7 @@ def translated(error: Prefix64Error) -> Prefix64Error:
     """
     if isinstance(error, PortError):
         return error
-    return type(error)(inEndpointWords(str(error)))
+    return type(error)(inEndpointWords(error))
 
 
 def sayInOneLine() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from prefix64.addressing import Prefix, parsePrefix
 from prefix64.errors import AddressError, SitesError
 from prefix64.hosts.model import Host, StaticSite
+from prefix64.option_text import OptionText
 
 DEFAULT = "default"
 
@@ -57,7 +58,7 @@ def readSites(
     try:
         names = sorted(os.listdir(path))
     except OSError as error:
-        raise SitesError(f"--sites {path!r}: {error.strerror}") from None
+        raise SitesError(OptionText("{sites:{0!r}}: {1}", path, error.strerror)) from None
     default: StaticSite | None = None
     hosts: list[Host] = []
     named: dict[Prefix, str] = {}
@@ -68,7 +69,13 @@ def readSites(
         prefix = _served(path, name, prefixes, excluded)
         if prefix in named:
             raise SitesError(
-                f"--sites {path!r}: {named[prefix]!r} and {name!r} are both {prefix}: remove one"
+                OptionText(
+                    "{sites:{0!r}}: {1!r} and {2!r} are both {3}: remove one",
+                    path,
+                    named[prefix],
+                    name,
+                    prefix,
+                )
             )
         named[prefix] = name
         hosts.append(Host(prefix, _site(path, name)))
@@ -83,26 +90,45 @@ def _served(path: str, name: str, prefixes: Iterable[Prefix], excluded: Iterable
         prefix = parseName(name)
     except AddressError:
         raise SitesError(
-            f"--sites {path!r}: {name!r} is no address, sub-prefix or '{DEFAULT}': "
-            "rename it (2001-db8--1, 2001-db8--ab00-0_112) or remove it"
+            OptionText(
+                "{sites:{0!r}}: {1!r} is no address, sub-prefix or '{2}': "
+                "rename it (2001-db8--1, 2001-db8--ab00-0_112) or remove it",
+                path,
+                name,
+                DEFAULT,
+            )
         ) from None
     home = next((served for served in prefixes if served.covers(prefix)), None)
     if home is None:
         raise SitesError(
-            f"--sites {path!r}: {name!r} ({prefix}) is in none of the served prefixes "
-            f"({', '.join(map(str, prefixes))}): rename it or remove it"
+            OptionText(
+                "{sites:{0!r}}: {1!r} ({2}) is in none of the served prefixes ({3}): "
+                "rename it or remove it",
+                path,
+                name,
+                prefix,
+                ", ".join(map(str, prefixes)),
+            )
         )
     anycast = home.anycast(prefix.network)
     if anycast is not None and anycast == home.anycast(prefix.last):
         raise SitesError(
-            f"--sites {path!r}: {name!r} is the prefix's {anycast}, which is never served: "
-            "rename it"
+            OptionText(
+                "{sites:{0!r}}: {1!r} is the prefix's {2}, which is never served: rename it",
+                path,
+                name,
+                anycast,
+            )
         )
     for block in excluded:
         if block.covers(prefix):
             raise SitesError(
-                f"--sites {path!r}: {name!r} is excluded by --exclude {block}: "
-                "remove one of the two"
+                OptionText(
+                    "{sites:{0!r}}: {1!r} is excluded by {exclude:{2}}: remove one of the two",
+                    path,
+                    name,
+                    block,
+                )
             )
     return prefix
 
@@ -113,5 +139,9 @@ def _site(path: str, name: str) -> StaticSite:
     """
     root = os.path.realpath(os.path.join(path, name))
     if not os.path.isdir(root):
-        raise SitesError(f"--sites {path!r}: {name!r} is no directory: its files belong into one")
+        raise SitesError(
+            OptionText(
+                "{sites:{0!r}}: {1!r} is no directory: its files belong into one", path, name
+            )
+        )
     return StaticSite(root)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from prefix64.addressing import Prefix, formatAddress
 from prefix64.errors import OptionError, Prefix64Error, RoutingError
+from prefix64.option_text import OptionText
 from prefix64.ownership import Owner, Ownership
 from prefix64.routing.entries import LOOPBACK, PROTOCOL, Numbers, Steering, Way
 from prefix64.routing.facts import RTN_UNICAST, RouteFact, RuleFact
@@ -26,6 +27,7 @@ class HostFacts:
     @ivar running: the interfaces that other instances serve which run.
     @ivar marked: the tables to which firewall marks lead of other instances which run.
     @ivar forwards: whether the host forwards what comes in on the interface.
+    @ivar siblings: the numbers of the other interfaces of this process.
     """
 
     rules: tuple[RuleFact, ...] = ()
@@ -34,6 +36,7 @@ class HostFacts:
     running: frozenset[str] = frozenset()
     marked: frozenset[int] = frozenset()
     forwards: bool = True
+    siblings: tuple[Numbers, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,14 +68,19 @@ def _objections(intent: Intent, facts: HostFacts) -> Iterator[Prefix64Error]:
     """
     if intent.behind and not facts.forwards:
         yield OptionError(
-            f"--forward {intent.behind}: this host does not forward, so nothing would arrive: "
-            "sysctl -w net.ipv6.conf.all.forwarding=1"
+            OptionText(
+                "{forward:{0}}: this host does not forward, so nothing would arrive: "
+                "sysctl -w net.ipv6.conf.all.forwarding=1",
+                intent.behind,
+            )
         )
     if intent.steering.way is not Way.NONE:
         if not facts.rules:
             yield RoutingError(
-                "this kernel has no policy rules for IPv6 (CONFIG_IPV6_MULTIPLE_TABLES): run one "
-                "that has them, or do the routing yourself (--routing none)"
+                OptionText(
+                    "this kernel has no policy rules for IPv6 (CONFIG_IPV6_MULTIPLE_TABLES): "
+                    "run one that has them, or do the routing yourself ({routing:none})"
+                )
             )
         yield from _usedByOthers(intent.steering, facts)
         yield from _cutOff(intent, facts)
@@ -86,9 +94,14 @@ def _usedByOthers(steering: Steering, facts: HostFacts) -> Iterator[Prefix64Erro
     for route in facts.routes:
         if route.table == numbers.table and route.protocol != PROTOCOL:
             yield RoutingError(
-                f"table {numbers.table} is in use by somebody else: it has a route that is not "
-                f"ours ({route}): choose another table with --table, or remove it: "
-                f"ip -6 route del {route.destination} table {numbers.table}"
+                OptionText(
+                    "table {0} is in use by somebody else: it has a route that is not "
+                    "ours ({1}): choose another table with {table}, or remove it: "
+                    "ip -6 route del {2} table {0}",
+                    numbers.table,
+                    route,
+                    route.destination,
+                )
             )
     priorities = {numbers.priority}
     if steering.way is Way.PORTS:
@@ -97,28 +110,34 @@ def _usedByOthers(steering: Steering, facts: HostFacts) -> Iterator[Prefix64Erro
         leadsHere = rule.protocol == PROTOCOL and rule.table == numbers.table
         inTheWay = rule.priority in priorities or leadsHere
         if inTheWay and not _isPrefix64s(rule, numbers, facts):
-            yield RoutingError(f"priority {rule.priority} is in use {_whose(rule)}")
+            yield RoutingError(_whose(rule))
 
 
-def _whose(rule: RuleFact) -> str:
+def _whose(rule: RuleFact) -> OptionText | str:
     """
     By whom a priority is used, and what to do.
     """
     if rule.protocol == PROTOCOL:
         return (
-            f"by a prefix64 that crashed ({rule}): prefix64 cleanup --table {rule.table} "
-            f"--priority {rule.priority} removes that"
+            f"priority {rule.priority} is in use by a prefix64 that crashed ({rule}): "
+            f"prefix64 cleanup --table {rule.table} --priority {rule.priority} removes that"
         )
-    return f"by somebody else's rule ({rule}): choose another priority with --priority"
+    return OptionText(
+        "priority {0} is in use by somebody else's rule ({1}): "
+        "choose another priority with {priority}",
+        rule.priority,
+        rule,
+    )
 
 
 def _isPrefix64s(rule: RuleFact, numbers: Numbers, facts: HostFacts) -> bool:
     """
-    Tell whether a rule is one that we would take over, or of another instance that runs.
+    Tell whether a rule is one that this process would take over, on this interface or another, or
+    of another instance that runs.
     """
     if rule.ours is None:
         return False
-    if isOfInstance(rule.ours, numbers):
+    if any(isOfInstance(rule.ours, one) for one in (numbers, *facts.siblings)):
         return True
     if not rule.interface:
         return rule.table in facts.marked
@@ -138,17 +157,9 @@ def _cutOff(intent: Intent, facts: HostFacts) -> Iterator[Prefix64Error]:
         if intent.ownership.of(address) is Owner.OURS:
             prefix = intent.ownership.prefixOf(address)
             text = formatAddress(address)
-            yield OptionError(
-                f"--prefix {prefix} would cut this host off from {what} {text}: add "
-                f"--exclude {text}" + _orWithout(intent.interface)
-            )
-
-
-def _orWithout(interface: str) -> str:
-    """
-    What else could be done.
-    """
-    return ", or serve another prefix" if interface == LOOPBACK else ", or leave --local out"
+            cut = "{prefix:{0}} would cut this host off from {1} {2}: add {exclude:{2}}"
+            other = "serve another prefix" if intent.interface == LOOPBACK else "leave {local} out"
+            yield OptionError(OptionText(f"{cut}, or {other}", prefix, what, text))
 
 
 def _defaultGateways(routes: Iterable[RouteFact]) -> list[int]:

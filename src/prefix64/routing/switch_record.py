@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from prefix64.errors import StateError
+from prefix64.option_text import OptionText
 from prefix64.routing.entries import Sysctl
 
 _SO_NETNS_COOKIE = 71
@@ -114,8 +115,12 @@ class SwitchRecord:
             with contextlib.suppress(OSError):
                 new.unlink()
             raise StateError(
-                f"--state {str(self._path.parent)!r}: what sysctls were cannot be written down: "
-                f"{error.strerror}: make room, or choose another directory"
+                OptionText(
+                    "{state:{0!r}}: what sysctls were cannot be written down: "
+                    "{1}: make room, or choose another directory",
+                    str(self._path.parent),
+                    error.strerror,
+                )
             ) from None
 
 

@@ -14,6 +14,7 @@ from prefix64.edges import Edges
 from prefix64.errors import GuardError, InterfaceError
 from prefix64.hosts.table import CurrentTable
 from prefix64.link.packet_socket import ETHERNET
+from prefix64.option_text import OptionText
 from prefix64.routing.entries import GuardKind, GuardTable
 from prefix64.routing.guard import IGuard
 from prefix64.routing.plan import guardTable
@@ -61,8 +62,11 @@ class EchoGuardService(Service):
         ethernet = link is not None and link.hardwareType == ETHERNET
         if self._settings.echo is EchoMode.PROTOCOL and not ethernet:
             raise InterfaceError(
-                f"--echo protocol: interface {self._settings.interface!r} is not Ethernet: "
-                "leave echo to the kernel (--echo kernel)"
+                OptionText(
+                    "{echo:protocol}: interface {0!r} is not Ethernet: "
+                    "leave echo to the kernel ({echo:kernel})",
+                    self._settings.interface,
+                )
             )
         self.mode = self._settings.echoMode(ethernet)
         table = self._table()
@@ -98,7 +102,7 @@ class EchoGuardService(Service):
         except GuardError as error:
             asked = self._settings.echo
             if asked is not None:
-                raise GuardError(f"--echo {asked.value}: {error}") from None
+                raise GuardError(OptionText("{echo:{0}}: {1}", asked.value, error)) from None
             self.mode, self._guard = EchoMode.KERNEL, None
             _log.warn("echo is left to the kernel: {error}", error=error)
 

@@ -57,7 +57,13 @@ class Icmpv6Service(Service):
         echoGuard: EchoGuardService,
         tables: CurrentTable,
         edges: Edges,
+        several: bool = False,
     ) -> None:
+        """
+        @param several: whether the process has other interfaces too, so that lines of the log need
+            the name of this one.
+        """
+        self._heading = f"{settings.interface} " if several else ""
         self._reactor = reactor
         self._settings = settings
         self._routing = routing
@@ -134,8 +140,9 @@ class Icmpv6Service(Service):
         self._close()
         if self.responder is not None:
             _log.info(
-                "frames: {counts}; replies not sent: {errors}; lost in a full queue: {drops}; "
-                "signs of a conflict: {conflicts}",
+                "{heading}frames: {counts}; replies not sent: {errors}; "
+                "lost in a full queue: {drops}; signs of a conflict: {conflicts}",
+                heading=self._heading,
                 counts=countsInWords(self.responder.counters()),
                 errors=countsInWords(self._sendErrors),
                 drops=self._drops,
@@ -177,9 +184,7 @@ class Icmpv6Service(Service):
         assert self.responder is not None
         respond: RespondAll = self.responder.framesReceived
         if self._settings.trace:
-            respond = traced(
-                self.responder.frameReceived, lambda line: _traceLog.info("{line}", line=line)
-            )
+            respond = traced(self.responder.frameReceived, self._trace)
         self._prefixes = self._tables.table.ownership.prefixes
         self._link = self._edges.link(self._settings.interface, self._filter())
         link = self._routing.link
@@ -236,8 +241,14 @@ class Icmpv6Service(Service):
         """
         assert self._link is not None
         if self._settings.trace:
-            _traceLog.info("{line}", line=describe(frame))
+            self._trace(describe(frame))
         self._link.send(frame)
+
+    def _trace(self, line: str) -> None:
+        """
+        Log a line for a packet.
+        """
+        _traceLog.info("{heading}{line}", heading=self._heading, line=line)
 
     def _conflict(self, address: int, linkLayerAddress: bytes) -> None:
         """

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prefix64.edges import Edges
+from prefix64.errors import givenIn
 from prefix64.hosts.table import CurrentTable
 from prefix64.services.echo_guard import EchoGuardService
 from prefix64.services.icmpv6 import Icmpv6Service
@@ -30,14 +31,20 @@ class LinkService(InOrder):
         stateDirectory: str,
         tables: CurrentTable,
         edges: Edges,
+        siblings: Sequence[LinkSettings] = (),
     ) -> None:
+        """
+        @param siblings: the other interfaces of this process.
+        """
         super().__init__()
         self.name = settings.interface
         self.settings = settings
         self.tables = tables
-        self.routing = RoutingService(reactor, settings, stateDirectory, tables, edges)
+        self.routing = RoutingService(reactor, settings, stateDirectory, tables, edges, siblings)
         self.echoGuard = EchoGuardService(settings, self.routing, tables, edges)
-        self.icmpv6 = Icmpv6Service(reactor, settings, self.routing, self.echoGuard, tables, edges)
+        self.icmpv6 = Icmpv6Service(
+            reactor, settings, self.routing, self.echoGuard, tables, edges, bool(siblings)
+        )
         for service in (self.routing, self.echoGuard, self.icmpv6):
             service.setServiceParent(self)
 
@@ -60,7 +67,7 @@ def startLinks(links: Sequence[LinkService], edges: Edges) -> None:
     @raise Prefix64Error: something is in the way, or the kernel refused: stop them all.
     """
     with edges.turn():
-        for link in links:
-            link.prepare()
-        for link in links:
-            link.privilegedStartService()
+        for begin in (LinkService.prepare, LinkService.privilegedStartService):
+            for link in links:
+                with givenIn(link.settings.origin):
+                    begin(link)

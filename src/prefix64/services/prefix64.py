@@ -15,8 +15,9 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 
 from prefix64.edges import Edges
-from prefix64.errors import Prefix64Error, StateError
+from prefix64.errors import Prefix64Error, StateError, givenIn
 from prefix64.hosts.table import CurrentTable, HostTable
+from prefix64.option_text import OptionText
 from prefix64.ownership import Ownership
 from prefix64.services.announcement import notes, served
 from prefix64.services.in_order import InOrder, stopped
@@ -54,7 +55,14 @@ class Prefix64Service(InOrder):
         sites, whole = settings.sites, Ownership.together(ownerships)
         self.tables = CurrentTable(HostTable(whole, sites.hosts, sites.default))
         self.links = [
-            LinkService(reactor, link, settings.stateDirectory, self.tables.part(own), edges)
+            LinkService(
+                reactor,
+                link,
+                settings.stateDirectory,
+                self.tables.part(own),
+                edges,
+                [other for other in settings.links if other is not link],
+            )
             for link, own in zip(settings.links, ownerships, strict=True)
         ]
         self.web = WebService(reactor, settings, self.tables, edges)
@@ -69,7 +77,7 @@ class Prefix64Service(InOrder):
         @raise RuntimeError: the start failed, and twistd waits for its daemon.
         """
         try:
-            with interruptible():
+            with interruptible(), givenIn(self._settings.origin):
                 makeStateDirectory(self._settings.stateDirectory)
                 startLinks(self.links, self._edges)
                 self.web.privilegedStartService()
@@ -167,6 +175,8 @@ def makeStateDirectory(path: str) -> None:
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
     except OSError as error:
-        raise StateError(f"--state {path!r}: {error.strerror}: choose another directory") from None
+        raise StateError(
+            OptionText("{state:{0!r}}: {1}: choose another directory", path, error.strerror)
+        ) from None
     if not os.access(path, os.W_OK | os.X_OK):
-        raise StateError(f"--state {path!r}: not writable: choose another directory")
+        raise StateError(OptionText("{state:{0!r}}: not writable: choose another directory", path))

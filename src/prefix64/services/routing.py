@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from twisted.application.service import Service
@@ -72,16 +72,20 @@ class RoutingService(Service):
         stateDirectory: str,
         tables: CurrentTable,
         edges: Edges,
+        siblings: Sequence[LinkSettings] = (),
     ) -> None:
         """
         @param stateDirectory: where it is written down what switches were.
         @param tables: the host table of the interface.
+        @param siblings: the other interfaces of this process. What is in the kernel of these before
+            the start, an earlier run left.
         """
         self._reactor = reactor
         self._settings = settings
         self._stateDirectory = stateDirectory
         self._tables = tables
         self._edges = edges
+        self._siblings = siblings
         self._locks: list[Any] = []
         self._kernel: IRoutingKernel | None = None
         self._monitor: Any = None
@@ -197,8 +201,9 @@ class RoutingService(Service):
         @raise InterfaceError: one does; the text names its interface and process.
         """
         settings = self._settings
+        ours = {sibling.interface for sibling in self._siblings}
         for rule in overlappingRules(kernel.rules(), settings.prefixes, settings.interface):
-            holder = self._edges.holder(rule.interface)
+            holder = None if rule.interface in ours else self._edges.holder(rule.interface)
             if holder is not None:
                 raise InterfaceError(
                     f"{rule.destination} is served on {rule.interface} already {holder}: "
@@ -233,6 +238,7 @@ class RoutingService(Service):
             frozenset(name for name in names if holder(name)),
             frozenset(table for table in tables if holder(markLock(table))),
             self.state.forwardsPackets,
+            tuple(sibling.steering.numbers for sibling in self._siblings),
         )
 
     def privilegedStartService(self) -> None:

@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from prefix64.edges import Edges
 from prefix64.errors import ListenError
 from prefix64.hosts.table import CurrentTable
+from prefix64.option_text import OptionText
 from prefix64.settings import Settings
 from prefix64.web.access_log import openAccessLog
 from prefix64.web.site import END_TIMEOUT, AddressSite
@@ -86,7 +87,7 @@ class WebService(Service):
         if not result or isinstance(result[0], Failure):
             error = result[0].value if result else "it is not ready at once"
             reason = error.socketError if isinstance(error, CannotListenError) else error
-            raise ListenError(f"--http {description!r}: {reason}")
+            raise ListenError(OptionText("{http:{0!r}}: {1}", description, reason))
         port: IListeningPort = result[0]
         return port
 

@@ -15,6 +15,7 @@ from twisted.web.iweb import IAccessLogFormatter
 from zope.interface import directlyProvides
 
 from prefix64.errors import ListenError
+from prefix64.option_text import OptionText
 from prefix64.web.connection import localMatch
 
 MOST_FIELD = 1024
@@ -89,8 +90,10 @@ class AccessLogFile:
             self._file = open(path, "ab", 0, opener=_openForAppending)  # noqa: SIM115
         except OSError as error:
             if error.errno == errno.ENXIO:
-                raise ListenError(f"--access-log {path!r}: nobody reads this pipe") from None
-            raise ListenError(f"--access-log {path!r}: {error.strerror}") from None
+                raise ListenError(
+                    OptionText("{access-log:{0!r}}: nobody reads this pipe", path)
+                ) from None
+            raise ListenError(OptionText("{access-log:{0!r}}: {1}", path, error.strerror)) from None
         self._path = path
         self._begin = b""  # ends what is left of a line that was written in part
         self.lost = 0

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Container
 
 from prefix64.errors import ListenError
+from prefix64.option_text import OptionText
 
 BACKLOG = 1024
 """How many connections may wait to be accepted. Twisted's own default is 50."""
@@ -55,15 +56,18 @@ def isDelivering(ports: Container[int]) -> bool:
     return False
 
 
-def whyNot(port: int, error: OSError) -> str:
+def whyNot(port: int, error: OSError) -> OptionText:
     """
     Why a port cannot be listened on, and what to do.
     """
     if error.errno == errno.EADDRINUSE:
-        return (
-            f"port {port} is in use (ss -6ltnp 'sport = :{port}' shows by whom): "
-            "stop that server, or choose another port with --http PORT"
+        return OptionText(
+            "port {0} is in use (ss -6ltnp 'sport = :{0}' shows by whom): "
+            "stop that server, or choose another port with {http:PORT}",
+            port,
         )
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"port {port} needs root or CAP_NET_BIND_SERVICE: or choose one above 1023 (--http)"
-    return f"port {port} cannot be listened on: {os.strerror(error.errno or 0)}"
+        return OptionText(
+            "port {0} needs root or CAP_NET_BIND_SERVICE: or choose one above 1023 ({http})", port
+        )
+    return OptionText("port {0} cannot be listened on: {1}", port, os.strerror(error.errno or 0))
