@@ -23,6 +23,7 @@ APT_PACKAGES = {
     "openssl": "openssl",
     "php-fpm": "php-fpm",
     "ping": "iputils-ping",
+    "sysctl": "procps",
     "tcpdump": "tcpdump",
 }
 """The Debian package of each program that a test runs."""

@@ -26,6 +26,7 @@ CORE = (
     "hosts.model",
     "hosts.table",
     "icmpv6",
+    "routing.commands",
     "routing.entries",
     "routing.facts",
     "routing.leftovers",
@@ -51,11 +52,13 @@ ASSEMBLY = (
     "probe",
     "doctor",
     "ndppd",
+    "planning",
+    "cleanup",
     "edges",
     "endpoint",
     "settings",
 )
-COMMANDS = ("lab", "probe", "doctor", "ndppd")
+COMMANDS = ("lab", "probe", "doctor", "ndppd", "planning", "cleanup")
 """Rooms that nobody but C{cli} imports, which has each as a command."""
 
 TOP = ("tap", "cli", *COMMANDS)

@@ -15,11 +15,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from prefix64 import privileges
-from prefix64.addressing import Prefix, parsePrefix
+from prefix64.addressing import Prefix, mergedRanges, parsePrefix
 from prefix64.errors import GuardError, PrivilegeError
 from prefix64.routing import nftables as nft
 from prefix64.routing.entries import GuardKind
-from prefix64.routing.guard import Guard, IGuard, _ranges
+from prefix64.routing.guard import Guard, IGuard
 from prefix64.testing import MemoryGuard
 
 examples = settings(max_examples=200, deadline=None, derandomize=True)
@@ -111,7 +111,7 @@ class RangeTests(SynchronousTestCase):
         prefixes = [
             Prefix(address >> 128 - length << 128 - length, length) for address, length in parts
         ]
-        ranges = _ranges(prefixes)
+        ranges = mergedRanges(prefixes)
         inside = [address for first, behind in ranges for address in range(first, behind)]
         self.assertEqual(
             inside, sorted({a for p in prefixes for a in range(p.network, p.last + 1)})
@@ -125,7 +125,7 @@ class RangeTests(SynchronousTestCase):
         """
         texts = ("2001:db8::4/126", "2001:db8::2", "2001:db8::3", "2001:db8::5")
         base = PREFIX.network
-        self.assertEqual(_ranges(map(parsePrefix, texts)), [(base + 2, base + 8)])
+        self.assertEqual(mergedRanges(map(parsePrefix, texts)), [(base + 2, base + 8)])
 
 
 class ScriptedSocket:

@@ -276,3 +276,16 @@ def mergePrefixes(prefixes: list[Prefix]) -> list[Prefix]:
         if not (merged and merged[-1].covers(prefix)):
             merged.append(prefix)
     return merged
+
+
+def mergedRanges(prefixes: Iterable[Prefix]) -> list[tuple[int, int]]:
+    """
+    Sorted ranges, each from its first address to the first behind it; neighbours become one.
+    """
+    ranges: list[tuple[int, int]] = []
+    for prefix in mergePrefixes(list(prefixes)):
+        first, behind = prefix.network, prefix.last + 1
+        if ranges and ranges[-1][1] == first:
+            first = ranges.pop()[0]
+        ranges.append((first, behind))
+    return ranges

@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from prefix64 import __version__
+from prefix64.cleanup.command import addCleanupCommand
 from prefix64.doctor.command import addDoctorCommand
 from prefix64.errors import Prefix64Error
 from prefix64.lab.command import addLabCommand
 from prefix64.ndppd.command import addImportNdppdCommand
+from prefix64.planning.command import addPlanCommand
 from prefix64.probe.command import addProbeCommand
 
 INTERRUPTED, NOBODY_READS = 130, 141
@@ -52,6 +54,8 @@ def parser() -> argparse.ArgumentParser:
     addProbeCommand(commands)
     addDoctorCommand(commands)
     addImportNdppdCommand(commands)
+    addPlanCommand(commands)
+    addCleanupCommand(commands)
     return top
 
 

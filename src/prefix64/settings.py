@@ -103,6 +103,11 @@ class LinkSettings:
         return self.local or self.interface == LOOPBACK
 
     @property
+    def usesProxies(self) -> bool:
+        """Whether the kernel is to answer solicitations."""
+        return self.ndp is NdpMode.KERNEL
+
+    @property
     def forwardWords(self) -> str:
         """What was given to C{--forward}, for an error; or the empty string."""
         words = [str(block) for block in self.behind] + (["auto"] if self.followsRoutes else [])

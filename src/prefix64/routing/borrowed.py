@@ -15,6 +15,8 @@ from prefix64.routing.plan import PROXY_SWITCHES, proxySysctls
 from prefix64.routing.restraint import Restraint
 from prefix64.routing.switch_record import Changed, SwitchRecord
 
+_MEANWHILE = "for this moment: else its routes of router advertisements would go too"
+
 _log = Logger("prefix64.routing")
 
 
@@ -114,7 +116,7 @@ class BorrowedSwitches:
         if not any(sysctl.name == "forwarding" for sysctl in wanted):
             return []
         return [
-            Changed(Sysctl(name, "accept_ra", "2"), "1")
+            Changed(Sysctl(name, "accept_ra", "2", _MEANWHILE), "1")
             for name in self._kernel.switchedInterfaces()
             if name != self._interface and self._kernel.switch(name, "accept_ra") == "1"
         ]

@@ -24,6 +24,11 @@ LOOPBACK: Final = "lo"
 EVERYWHERE: Final = Prefix(0, 0)
 ICMPV6_PROTOCOL: Final = 58
 
+GUARD_PRIORITY: Final = -450
+GUARD_SET: Final = "others"
+GUARD_CHAIN: Final = "prerouting"
+"""The hook priority of the echo guard's chain, and what is in its table."""
+
 SERVICE_PROTOCOLS: Final = {"tcp": 6, "udp": 17, "dccp": 33, "sctp": 132}
 """The transport protocols that have ports (IANA protocol numbers)."""
 

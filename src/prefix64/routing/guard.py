@@ -26,16 +26,12 @@ from collections.abc import Iterable
 
 from zope.interface import Interface, implementer
 
-from prefix64.addressing import Prefix, mergePrefixes
+from prefix64.addressing import Prefix, mergedRanges
 from prefix64.errors import GuardError, PrivilegeError
 from prefix64.icmpv6.packets import ECHO_REQUEST, ICMPV6
 from prefix64.privileges import CAP_NET_ADMIN, hasCapability
 from prefix64.routing import nftables as nft
-from prefix64.routing.entries import GuardKind
-
-PRIORITY = -450
-SET_NAME = "others"
-CHAIN_NAME = "prerouting"
+from prefix64.routing.entries import GUARD_CHAIN, GUARD_PRIORITY, GUARD_SET, GuardKind
 
 _NEXT_HEADER_OFFSET, _DESTINATION_OFFSET, _ICMPV6_OFFSET = 6, 24, 40
 _ELEMENTS_PER_MESSAGE = 500
@@ -151,14 +147,14 @@ class Guard:
         """
         See L{IGuard.serve}.
         """
-        every = (nft.DELETE_RULES, 0, self._table + nft.attribute(2, nft.text(CHAIN_NAME)))
+        every = (nft.DELETE_RULES, 0, self._table + nft.attribute(2, nft.text(GUARD_CHAIN)))
         self._change([*self._replaced(others), every, *map(self._rule, prefixes)])
 
     def _replaced(self, others: Iterable[Prefix]) -> list[nft.Message]:
         """
         The messages that put other ranges into the set.
         """
-        flush = (nft.DELETE_ELEMENTS, 0, self._table + nft.attribute(2, nft.text(SET_NAME)))
+        flush = (nft.DELETE_ELEMENTS, 0, self._table + nft.attribute(2, nft.text(GUARD_SET)))
         return [flush, *self._elements(others)]
 
     def _change(self, messages: list[nft.Message]) -> None:
@@ -209,13 +205,13 @@ class Guard:
         """
         keys = [
             nft.nested(1, nft.nested(1, nft.attribute(1, key.to_bytes(16, "big"))), *flags)
-            for first, behind in _ranges(others)
+            for first, behind in mergedRanges(others)
             for key, flags in ((first, ()), (behind, (nft.number(3, nft.INTERVAL_END),)))
         ]
         chunks = (
             keys[i : i + _ELEMENTS_PER_MESSAGE] for i in range(0, len(keys), _ELEMENTS_PER_MESSAGE)
         )
-        head = self._table + nft.attribute(2, nft.text(SET_NAME)) + nft.number(4, 1)
+        head = self._table + nft.attribute(2, nft.text(GUARD_SET)) + nft.number(4, 1)
         return [(nft.NEW_ELEMENTS, nft.CREATE, head + nft.nested(3, *chunk)) for chunk in chunks]
 
     def _rule(self, prefix: Prefix) -> nft.Message:
@@ -229,7 +225,7 @@ class Guard:
             + nft.equals(prefix.network.to_bytes(16, "big"))
         )
         notOthers = nft.payload(nft.NETWORK_HEADER, _DESTINATION_OFFSET, 16) + nft.notInSet(
-            SET_NAME
+            GUARD_SET
         )
         expressions = (
             nft.meta(nft.META_IIFNAME)
@@ -242,7 +238,7 @@ class Guard:
                 "immediate", nft.number(1, 0), nft.nested(2, nft.nested(2, nft.number(1, 0)))
             )
         )
-        body = self._table + nft.attribute(2, nft.text(CHAIN_NAME)) + nft.nested(4, expressions)
+        body = self._table + nft.attribute(2, nft.text(GUARD_CHAIN)) + nft.nested(4, expressions)
         return nft.NEW_RULE, nft.CREATE | nft.APPEND, body
 
     def _isEchoRequest(self) -> bytes:
@@ -263,26 +259,13 @@ class Guard:
         return found + nft.payload(nft.TRANSPORT_HEADER, 0, 1) + nft.equals(bytes((ECHO_REQUEST,)))
 
 
-def _ranges(prefixes: Iterable[Prefix]) -> list[tuple[int, int]]:
-    """
-    Sorted ranges, each from its first address to the first behind it; neighbours become one.
-    """
-    ranges: list[tuple[int, int]] = []
-    for prefix in mergePrefixes(list(prefixes)):
-        first, behind = prefix.network, prefix.last + 1
-        if ranges and ranges[-1][1] == first:
-            first = ranges.pop()[0]
-        ranges.append((first, behind))
-    return ranges
-
-
 def _setDefinition() -> bytes:
     """
     The set of address ranges, behind the table's name.
     """
     return b"".join(
         (
-            nft.attribute(2, nft.text(SET_NAME)),
+            nft.attribute(2, nft.text(GUARD_SET)),
             nft.number(3, nft.SET_INTERVAL),
             nft.number(4, nft.TYPE_IPV6_ADDRESS),
             nft.number(5, 16),
@@ -297,8 +280,8 @@ def _chainDefinition() -> bytes:
     """
     return b"".join(
         (
-            nft.attribute(3, nft.text(CHAIN_NAME)),
-            nft.nested(4, nft.number(1, 0), nft.number(2, PRIORITY)),
+            nft.attribute(3, nft.text(GUARD_CHAIN)),
+            nft.nested(4, nft.number(1, 0), nft.number(2, GUARD_PRIORITY)),
             nft.number(5, 1),
             nft.attribute(7, nft.text("filter")),
         )

@@ -1,14 +1,24 @@
 """
-Whose is a rule or a route that is in the kernel: of an earlier run of this instance, or of another
-instance. Pure: nothing here touches the kernel.
+Whose is a rule or a route that is in the kernel: of an earlier run of this instance, of another
+instance, or of nobody who runs. Pure: nothing here touches the kernel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 from prefix64.addressing import Prefix
-from prefix64.routing.entries import EVERYWHERE, LOOPBACK, MAIN_TABLE, Numbers, Route, Rule
+from prefix64.routing.entries import (
+    EVERYWHERE,
+    LOOPBACK,
+    MAIN_TABLE,
+    Numbers,
+    Proxy,
+    Route,
+    RouteKind,
+    Rule,
+)
 from prefix64.routing.plan import RoutingPlan
 
 
@@ -98,3 +108,141 @@ def overlappingRules(
         return others and any(prefix.overlaps(rule.destination) for prefix in served)
 
     return sorted(filter(overlaps, rules), key=str)
+
+
+@dataclass(frozen=True)
+class Running:
+    """
+    Who runs.
+
+    @ivar interfaces: the names of those that are served.
+    @ivar marks: the tables to which somebody who runs leads a firewall mark.
+    """
+
+    interfaces: Collection[str] = frozenset()
+    marks: Collection[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """
+    What nobody who runs has put into the kernel, in the order in which it is to be deleted: the
+    proxies, the routes, and the rules last.
+    """
+
+    proxies: tuple[Proxy, ...] = ()
+    routes: tuple[Route, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+
+def leftovers(
+    rules: Collection[Rule],
+    routes: Iterable[Route],
+    proxies: Iterable[Proxy],
+    numbers: Numbers,
+    running: Running,
+    only: str | None = None,
+) -> Leftovers:
+    """
+    Find what crashed runs left.
+
+    @param rules: all rules with our protocol; so with the others.
+    @param numbers: of the crashed runs. A proxy has none.
+    @param only: the name of the one interface that is asked for; L{None} for every one. What no
+        interface can be told of goes in either case.
+    """
+    mine = {rule for rule in rules if isOfInstance(rule, numbers)}
+    left = {r for r in mine if not _runs(r, mine, running) and _isAsked(r, mine, only)}
+    others = set(rules) - mine
+    kept = {r for r in others if _runs(r, others, running)} | (mine - left)
+    inTable = [route for route in routes if route.table == numbers.table]
+    leading = [rule for rule in kept if rule.table == numbers.table]
+    named = {rule.interface for rule in rules}
+    hidden = numbers.table in running.marks or any(i not in named for i in running.interfaces)
+    gone = [
+        proxy
+        for proxy in proxies
+        if proxy.interface not in running.interfaces and only in (None, proxy.interface)
+    ]
+    return Leftovers(
+        tuple(sorted(gone, key=str)),
+        tuple(undoOrder(_ledNowhere(inTable, left, leading, hidden))),
+        tuple(sorted(left, key=deletionOrder)),
+    )
+
+
+def _owners(rule: Rule, found: Iterable[Rule]) -> set[str]:
+    """
+    The names of the interfaces that an instance may serve which has a rule. An C{iif lo} rule came
+    with the rule of an interface for the same prefix, if there is one.
+    """
+    if rule.interface != LOOPBACK:
+        return {rule.interface}
+    same = {other.interface for other in found if other.destination == rule.destination}
+    return same - {LOOPBACK} or {LOOPBACK}
+
+
+def _runs(rule: Rule, found: Iterable[Rule], running: Running) -> bool:
+    """
+    Tell whether a rule is of somebody who runs.
+
+    @param found: the rules with the same numbers.
+    """
+    if not rule.interface:
+        return rule.table in running.marks
+    return not _owners(rule, found).isdisjoint(running.interfaces)
+
+
+def _isAsked(rule: Rule, found: Iterable[Rule], only: str | None) -> bool:
+    """
+    Tell whether a rule is to be deleted where only one interface is asked for.
+    """
+    return only is None or not rule.interface or only in _owners(rule, found)
+
+
+def _ledNowhere(
+    routes: Iterable[Route], left: Iterable[Rule], kept: Iterable[Rule], hidden: bool
+) -> list[Route]:
+    """
+    The routes in our table to which only rules lead that are left, or none.
+
+    @param left: the rules that are to be deleted.
+    @param kept: the rules that stay and lead to the table.
+    @param hidden: whether somebody runs whose rules do not name his prefixes, or are gone for a
+        moment: routes to which no rule leads may be his.
+    """
+    ours, theirs = (destinations(rules) - {EVERYWHERE} for rules in (left, kept))
+    return [
+        route
+        for route in routes
+        if not any(prefix.covers(route.destination) for prefix in theirs)
+        and (not hidden or any(prefix.covers(route.destination) for prefix in ours))
+    ]
+
+
+def otherNumbers(rules: Collection[Rule], numbers: Numbers, running: Running) -> list[Numbers]:
+    """
+    Under which other tables and priorities crashed runs seem to have left rules.
+
+    @param rules: all rules with our protocol.
+    @param numbers: those that are looked at already.
+    """
+    pairs = {(rule.table, rule.priority) for rule in rules if rule.table not in (0, MAIN_TABLE)}
+    others = [Numbers(*pair) for pair in sorted(pairs - {(numbers.table, numbers.priority)})]
+    found = {one: leftovers(rules, (), (), one, running).rules for one in others}
+    return [one for one in others if any(rule.table == one.table for rule in found[one])]
+
+
+def undoOrder(routes: Iterable[Route]) -> list[Route]:
+    """
+    Local routes first: without its hole a local route would take what is not ours.
+    """
+    return sorted(routes, key=lambda route: (route.kind is not RouteKind.LOCAL, route.destination))
+
+
+def deletionOrder(rule: Rule) -> tuple[bool, bool, str]:
+    """
+    An order in which nothing is dropped that was let through, and in which no C{iif lo} rule is
+    left without the rule of its interface, by which alone it is known whose it is.
+    """
+    return not rule.drops, rule.interface != LOOPBACK, str(rule)

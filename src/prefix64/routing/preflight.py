@@ -11,7 +11,15 @@ from prefix64.addressing import Prefix, formatAddress
 from prefix64.errors import OptionError, Prefix64Error, RoutingError
 from prefix64.option_text import OptionText
 from prefix64.ownership import Owner, Ownership
-from prefix64.routing.entries import LOOPBACK, PROTOCOL, Numbers, Steering, Way
+from prefix64.routing.entries import (
+    LOOPBACK,
+    MAIN_TABLE,
+    PROTOCOL,
+    TABLE,
+    Numbers,
+    Steering,
+    Way,
+)
 from prefix64.routing.facts import RTN_UNICAST, RouteFact, RuleFact
 from prefix64.routing.leftovers import isOfInstance
 
@@ -110,17 +118,20 @@ def _usedByOthers(steering: Steering, facts: HostFacts) -> Iterator[Prefix64Erro
         leadsHere = rule.protocol == PROTOCOL and rule.table == numbers.table
         inTheWay = rule.priority in priorities or leadsHere
         if inTheWay and not _isPrefix64s(rule, numbers, facts):
-            yield RoutingError(_whose(rule))
+            yield RoutingError(_whose(rule, facts.rules))
 
 
-def _whose(rule: RuleFact) -> OptionText | str:
+def _whose(rule: RuleFact, rules: Iterable[RuleFact]) -> OptionText | str:
     """
     By whom a priority is used, and what to do.
+
+    @param rules: everybody's.
     """
-    if rule.protocol == PROTOCOL:
+    if rule.ours is not None:
+        table, priority = _numbersOf(rule, rules)
         return (
             f"priority {rule.priority} is in use by a prefix64 that crashed ({rule}): "
-            f"prefix64 cleanup --table {rule.table} --priority {rule.priority} removes that"
+            f"prefix64 cleanup --table {table} --priority {priority} removes that"
         )
     return OptionText(
         "priority {0} is in use by somebody else's rule ({1}): "
@@ -128,6 +139,20 @@ def _whose(rule: RuleFact) -> OptionText | str:
         rule.priority,
         rule,
     )
+
+
+def _numbersOf(rule: RuleFact, rules: Iterable[RuleFact]) -> tuple[int, int]:
+    """
+    The table and the priority of the instance that a rule is of. One that drops has a higher
+    priority than the others of its interface, and one for a hole leads to the main table.
+    """
+    priority = rule.priority - (rule.ours is not None and rule.ours.drops)
+    tables = {
+        one.table
+        for one in (rule, *rules)
+        if one.ours is not None and (one.interface, one.priority) == (rule.interface, priority)
+    }
+    return min(tables - {0, MAIN_TABLE}, default=TABLE), priority
 
 
 def _isPrefix64s(rule: RuleFact, numbers: Numbers, facts: HostFacts) -> bool:

@@ -42,7 +42,7 @@ class Changed:
     @property
     def undone(self) -> Sysctl:
         """What puts it back."""
-        return Sysctl(self.sysctl.interface, self.sysctl.name, self.before)
+        return Sysctl(self.sysctl.interface, self.sysctl.name, self.before, "as it was")
 
 
 def namespaceName() -> str:
@@ -80,12 +80,35 @@ class SwitchRecord:
         @return: nothing, if there is no such run, or nothing that could be read.
         """
         try:
-            with open(self._path, encoding="utf-8") as file:
-                found = json.loads(file.read(_MOST_BYTES))
-            same = (found["boot"], found["index"]) == (_BOOT.read_text().strip(), index)
-            return list(map(_changed, found["switches"])) if same else []
+            found = self._document()
+            return list(map(_changed, found["switches"])) if _isNow(found, index) else []
         except (OSError, ValueError, KeyError, TypeError):
             return []
+
+    def isStale(self, index: int | None) -> bool:
+        """
+        Tell whether there is a record that nobody needs any more: its switches went with a boot, or
+        with an interface of the same name.
+
+        @param index: of the interface that there is now; L{None} for none.
+        @return: whether that is certain.
+        """
+        try:
+            return not _isNow(self._document(), index)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    @property
+    def path(self) -> str:
+        """Where the record is, or would be."""
+        return str(self._path)
+
+    def _document(self) -> Any:
+        """
+        What is written down.
+        """
+        with open(self._path, encoding="utf-8") as file:
+            return json.loads(file.read(_MOST_BYTES))
 
     def write(self, changed: list[Changed], index: int) -> None:
         """
@@ -135,6 +158,14 @@ def recordedInterfaces(directory: str) -> Iterator[str]:
         for path in sorted(Path(directory).iterdir()):
             if path.name.startswith(start) and path.suffix == ".json":
                 yield path.name[len(start) : -len(".json")]
+
+
+def _isNow(document: Any, index: int | None) -> bool:
+    """
+    Tell whether a record is of this boot, and of the interface that there is now.
+    """
+    now: bool = (document["boot"], document["index"]) == (_BOOT.read_text().strip(), index)
+    return now
 
 
 def _changed(row: Any) -> Changed:

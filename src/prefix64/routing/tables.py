@@ -15,9 +15,15 @@ from twisted.logger import Logger
 
 from prefix64.addressing import Prefix
 from prefix64.errors import Prefix64Error, PrivilegeError, RoutingError
-from prefix64.routing.entries import LOOPBACK, Numbers, Proxy, Route, RouteKind, Rule
+from prefix64.routing.entries import Numbers, Proxy, Route, Rule
 from prefix64.routing.kernel_interface import IRoutingKernel
-from prefix64.routing.leftovers import isOfInstance, leftoverRoutes, leftoverRules
+from prefix64.routing.leftovers import (
+    deletionOrder,
+    isOfInstance,
+    leftoverRoutes,
+    leftoverRules,
+    undoOrder,
+)
 from prefix64.routing.plan import RoutingPlan
 from prefix64.routing.restraint import Restraint
 
@@ -125,13 +131,13 @@ class RoutingTables:
             self.proxies.remove(proxy)
         for rule in self._missing(plan.rules, self.rules):
             self._add(rule, self.rules.add, self._kernel.addRule, self.rules.remove)
-        for route in _undoOrder(self.routes.values()):
+        for route in undoOrder(self.routes.values()):
             if wanted.get(route.destination) != route:
                 self._kernel.deleteRoute(route)
                 del self.routes[route.destination]
         for route in self._missing(plan.routes, set(self.routes.values())):
             self._add(route, self._remember, self._kernel.addRoute, self._forget)
-        for rule in sorted(self.rules.difference(plan.rules), key=_deletionOrder):
+        for rule in sorted(self.rules.difference(plan.rules), key=deletionOrder):
             self._kernel.deleteRule(rule)
             self.rules.remove(rule)
         self._addProxies(plan)
@@ -217,9 +223,9 @@ class RoutingTables:
         """
         for proxy in sorted(self.proxies, key=str):
             self._attempt(self._kernel.deleteProxy, proxy)
-        for route in _undoOrder(self.routes.values()):
+        for route in undoOrder(self.routes.values()):
             self._attempt(self._kernel.deleteRoute, route)
-        for rule in sorted(self.rules, key=_deletionOrder):
+        for rule in sorted(self.rules, key=deletionOrder):
             self._attempt(self._kernel.deleteRule, rule)
         self.routes, self.rules, self.proxies = {}, set(), set()
 
@@ -231,18 +237,3 @@ class RoutingTables:
             delete(what)
         except (RoutingError, PrivilegeError) as error:
             _log.error("not undone: {error}", error=error)
-
-
-def _undoOrder(routes: Iterable[Route]) -> list[Route]:
-    """
-    Local routes first: without its hole a local route would take what is not ours.
-    """
-    return sorted(routes, key=lambda route: (route.kind is not RouteKind.LOCAL, route.destination))
-
-
-def _deletionOrder(rule: Rule) -> tuple[bool, bool, str]:
-    """
-    An order in which nothing is dropped that was let through, and in which no C{iif lo} rule is
-    left without the rule of its interface, by which alone it is known whose it is.
-    """
-    return not rule.drops, rule.interface != LOOPBACK, str(rule)

@@ -15,14 +15,11 @@ from prefix64.errors import GuardError, InterfaceError
 from prefix64.hosts.table import CurrentTable
 from prefix64.link.packet_socket import ETHERNET
 from prefix64.option_text import OptionText
-from prefix64.routing.entries import GuardKind, GuardTable
+from prefix64.routing.entries import GuardTable
 from prefix64.routing.guard import IGuard
-from prefix64.routing.plan import guardTable
 from prefix64.services.routing import RoutingService
+from prefix64.services.wanted import wantedGuard
 from prefix64.settings import EchoMode, LinkSettings
-
-GUARDS = {EchoMode.PROTOCOL: GuardKind.PROTOCOL, EchoMode.NONE: GuardKind.NONE}
-"""What the kernel is kept from, by who answers."""
 
 _log = Logger("prefix64.icmpv6")
 
@@ -88,8 +85,7 @@ class EchoGuardService(Service):
         """
         The guard that is wanted now.
         """
-        ownership = self._tables.table.ownership
-        return guardTable(ownership, self._settings.interface, GUARDS.get(self.mode))
+        return wantedGuard(self._settings, self._tables.table, self.mode)
 
     def _attempt(self, make: Callable[..., None], table: GuardTable) -> None:
         """

@@ -16,13 +16,12 @@ from twisted.logger import Logger
 
 from prefix64.edges import Edges
 from prefix64.errors import Prefix64Error, StateError, givenIn
-from prefix64.hosts.table import CurrentTable, HostTable
 from prefix64.option_text import OptionText
-from prefix64.ownership import Ownership
 from prefix64.services.announcement import notes, served
 from prefix64.services.in_order import InOrder, stopped
 from prefix64.services.link import LinkService, startLinks
 from prefix64.services.signals import Hangup, interruptible, undisturbed
+from prefix64.services.wanted import hostTables
 from prefix64.services.web import WebService
 from prefix64.settings import Settings
 
@@ -51,19 +50,17 @@ class Prefix64Service(InOrder):
         self._reactor = reactor
         self._edges = edges
         self._hangup = Hangup(self._hungUp, reactor)
-        ownerships = [Ownership(link.prefixes, link.excluded) for link in settings.links]
-        sites, whole = settings.sites, Ownership.together(ownerships)
-        self.tables = CurrentTable(HostTable(whole, sites.hosts, sites.default))
+        self.tables, parts = hostTables(settings)
         self.links = [
             LinkService(
                 reactor,
                 link,
                 settings.stateDirectory,
-                self.tables.part(own),
+                part,
                 edges,
                 [other for other in settings.links if other is not link],
             )
-            for link, own in zip(settings.links, ownerships, strict=True)
+            for link, part in zip(settings.links, parts, strict=True)
         ]
         self.web = WebService(reactor, settings, self.tables, edges)
         for service in (*self.links, self.web):

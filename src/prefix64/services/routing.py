@@ -17,23 +17,19 @@ from prefix64.addressing import Prefix
 from prefix64.edges import Edges
 from prefix64.errors import InterfaceError, Prefix64Error
 from prefix64.hosts.table import CurrentTable
-from prefix64.icmpv6.neighbor import listedHosts
 from prefix64.icmpv6.policies import RouterFlag
 from prefix64.instance_lock import MARKED, markLock
-from prefix64.ownership import Ownership
 from prefix64.routing.borrowed import BorrowedSwitches
 from prefix64.routing.entries import LOOPBACK, Proxy, Route, Way
-from prefix64.routing.host_state import HostState
 from prefix64.routing.kernel_interface import IRoutingKernel
-from prefix64.routing.leftovers import overlappingRules
 from prefix64.routing.messages import Link
 from prefix64.routing.monitor import ADDRESS, LINK, NEIGHBOR, NETCONF, ROUTE, RULE
-from prefix64.routing.plan import RoutingPlan, plan, proxies
-from prefix64.routing.preflight import HostFacts, Intent, objection
+from prefix64.routing.plan import RoutingPlan
 from prefix64.routing.switch_record import SwitchRecord
 from prefix64.routing.tables import RoutingTables
 from prefix64.services.behind import Behind
-from prefix64.settings import LinkSettings, NdpMode
+from prefix64.services.wanted import hostState, obstacle, wanted
+from prefix64.settings import LinkSettings
 
 REREAD_DELAY = 1.0
 """
@@ -138,23 +134,20 @@ class RoutingService(Service):
         if settings.steering.way is Way.FWMARK:
             self._locks.append(self._edges.lock(markLock(settings.steering.numbers.table), MARKED))
         kernel = self._kernel = self._edges.kernel()
-        self.state = HostState(
-            kernel,
-            settings.interface,
-            settings.prefixes,
-            settings.excluded,
-            settings.reachableFromHere,
-            lambda address: self._tables.table.isListed(address),
-            settings.behind,
-            settings.followsRoutes,
-        )
+        self.state = hostState(settings, kernel, self._tables)
         self._watch()
         self.state.refresh()
         if self.link is None:
             raise InterfaceError(f"interface {settings.interface!r} does not exist")
         self._last, self._seen = self._current(), self.state.revision
         self._tables.ownershipChanged(self.state.ownership())
-        self._refuse(kernel, self._tables.table.ownership)
+        self._refuse(kernel)
+
+    def _othersHolder(self, interface: str) -> str | None:
+        """
+        Who serves an interface, but for this one, whose lock is ours.
+        """
+        return self._edges.holder(interface) if interface != self._settings.interface else None
 
     def _groups(self) -> list[int]:
         """
@@ -183,63 +176,22 @@ class RoutingService(Service):
             before.stopReading()
             self._monitor.startReading()
 
-    def _refuse(self, kernel: IRoutingKernel, ownership: Ownership) -> None:
+    def _refuse(self, kernel: IRoutingKernel) -> None:
         """
         See that nothing is in the way.
 
         @raise Prefix64Error: something is.
         """
-        self._refuseOverlap(kernel)
-        objected = objection(self._intent(ownership), self._facts(kernel))
+        objected = obstacle(
+            self._settings,
+            self.state,
+            kernel,
+            self._othersHolder,
+            self._edges.sshPeers,
+            self._siblings,
+        )
         if objected is not None:
             raise objected
-
-    def _refuseOverlap(self, kernel: IRoutingKernel) -> None:
-        """
-        See that no other instance that runs serves an address of ours.
-
-        @raise InterfaceError: one does; the text names its interface and process.
-        """
-        settings = self._settings
-        ours = {sibling.interface for sibling in self._siblings}
-        for rule in overlappingRules(kernel.rules(), settings.prefixes, settings.interface):
-            holder = None if rule.interface in ours else self._edges.holder(rule.interface)
-            if holder is not None:
-                raise InterfaceError(
-                    f"{rule.destination} is served on {rule.interface} already {holder}: "
-                    "stop that first, or serve another prefix"
-                )
-
-    def _intent(self, ownership: Ownership) -> Intent:
-        """
-        What is to be done, for the preflight.
-        """
-        settings = self._settings
-        return Intent(
-            ownership,
-            settings.interface,
-            settings.reachableFromHere,
-            settings.steering,
-            settings.forwardWords,
-        )
-
-    def _facts(self, kernel: IRoutingKernel) -> HostFacts:
-        """
-        What there is, for the preflight.
-        """
-        holder, rules = self._edges.holder, kernel.ruleFacts()
-        ours = [rule for rule in rules if rule.ours is not None]
-        names = {rule.interface for rule in ours} - {"", self._settings.interface}
-        tables = {rule.table for rule in ours if not rule.interface}
-        return HostFacts(
-            tuple(rules),
-            tuple(kernel.routeFacts()),
-            self._edges.sshPeers(),
-            frozenset(name for name in names if holder(name)),
-            frozenset(table for table in tables if holder(markLock(table))),
-            self.state.forwardsPackets,
-            tuple(sibling.steering.numbers for sibling in self._siblings),
-        )
 
     def privilegedStartService(self) -> None:
         """
@@ -266,7 +218,7 @@ class RoutingService(Service):
     @property
     def _usesProxies(self) -> bool:
         """Whether the kernel is to answer solicitations."""
-        return self._settings.ndp is NdpMode.KERNEL
+        return self._settings.usesProxies
 
     def startService(self) -> None:
         """
@@ -310,14 +262,7 @@ class RoutingService(Service):
         """
         The plan for what is ours now.
         """
-        settings, table = self._settings, self._tables.table
-        wanted = plan(
-            table.ownership, settings.interface, settings.reachableFromHere, settings.steering
-        )
-        if self._usesProxies and self.link is not None:
-            hosts = proxies(settings.interface, sorted(listedHosts(table)))
-            wanted = dataclasses.replace(wanted, proxies=hosts)
-        return wanted
+        return wanted(self._settings, self._tables.table, self.link)
 
     def setPrefixes(
         self,
@@ -381,7 +326,7 @@ class RoutingService(Service):
             if isNew and self.link is None:
                 raise InterfaceError(f"interface {settings.interface!r} does not exist")
             if isNew:
-                self._refuse(self._kernel, ownership)
+                self._refuse(self._kernel)
         except Prefix64Error as error:
             return error
         self._last, self._seen = self._current(), self.state.revision

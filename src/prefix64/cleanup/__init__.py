@@ -1,0 +1,3 @@
+"""
+C{prefix64 cleanup}: what crashed runs left in the kernel, removed.
+"""

@@ -1,0 +1,3 @@
+"""
+C{prefix64 plan}: what would be in the kernel, as commands.
+"""
