@@ -19,6 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import prefix64
 from prefix64.addressing import parseAddress, parsePrefix
 from prefix64.doctor import command
+from prefix64.doctor.answerer_checks import checkOthersHere
 from prefix64.doctor.facts import AddressFact, HostFacts, Instance, LinkFact, Process, Switches
 from prefix64.doctor.findings import (
     Finding,
@@ -41,9 +42,10 @@ from prefix64.doctor.link_checks import (
     checkPrivileges,
 )
 from prefix64.doctor.observation import Observation
-from prefix64.doctor.routing_checks import checkRoutes, checkRules, checkSwitches
+from prefix64.doctor.routing_checks import checkRoutes
+from prefix64.doctor.rule_checks import checkRules
+from prefix64.doctor.switch_checks import checkSwitches
 from prefix64.doctor.traffic_checks import (
-    checkOthersHere,
     checkOthersOnLink,
     checkSnooping,
     checkSolicitations,
@@ -53,6 +55,7 @@ from prefix64.routing.entries import Route, RouteKind, Rule
 from prefix64.routing.facts import RouteFact, RuleFact
 from prefix64.routing.messages import Link
 from prefix64.routing.plan import plan
+from prefix64.settings import LinkSettings
 from tests.test_cli import runMain
 
 PREFIX = parsePrefix("2001:db8::/64")
@@ -70,9 +73,9 @@ LINK = LinkFact(
     receivesAllMulticast=True,
     addresses=(AddressFact(parseAddress("fe80::2")),),
 )
+SETTINGS = LinkSettings("eth0", (PREFIX,))
 WELL = HostFacts(
-    "eth0",
-    (PREFIX,),
+    SETTINGS,
     LINK,
     instance=RUNNING,
     rules=(RuleFact(0, parsePrefix("::/0"), 255), RuleFact(64, PREFIX, 64, "eth0", ours=OURS)),
@@ -313,7 +316,8 @@ class RoutingTests(SynchronousTestCase):
         Nobody comes from outside.
         """
         for name, words in (("eth0", ["ok", "problem"]), ("lo", ["ok"])):
-            found = checkRoutes(but(STOPPED, interface=name, routes=()))
+            settings = but(SETTINGS, interface=name)
+            found = checkRoutes(but(STOPPED, settings=settings, routes=()))
             self.assertEqual([f.judgement.value for f in found], words)
 
     def test_neighborsNearTheirMost(self) -> None:
@@ -484,9 +488,10 @@ class CommandTests(SynchronousTestCase):
         """
         A name that a shell would read otherwise is safe to paste.
         """
-        self.assertEqual(but(WELL, interface="$(id)").quoted, "'$(id)'")
+        named = but(WELL, settings=but(SETTINGS, interface="$(id)"))
+        self.assertEqual(named.quoted, "'$(id)'")
         down = but(LINK, link=but(LINK.link, name="x;y", up=False))
-        finding = checkInterface(but(WELL, interface="x;y", link=down))
+        finding = checkInterface(but(WELL, settings=but(SETTINGS, interface="x;y"), link=down))
         self.assertIn("ip link set 'x;y' up", "\n".join(finding.lines()))
 
     def test_jsonIsOneDocument(self) -> None:
@@ -531,7 +536,7 @@ class CommandTests(SynchronousTestCase):
         80, as the server has it.
         """
         question = command.asked(optionsOf("doctor"))
-        self.assertEqual((question.ports, question.excluded), ((80,), ()))
+        self.assertEqual((question.ports, question.settings.excluded), ((80,), ()))
         question = command.asked(optionsOf("doctor", "--http", "8080", "--http", "8081"))
         self.assertEqual(question.ports, (8080, 8081))
 

@@ -12,9 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from prefix64.addressing import parseAddress, parsePrefix
 from prefix64.doctor import observation
-from prefix64.doctor.gathering import joinedGroups
 from prefix64.doctor.listening import filterProgram
 from prefix64.doctor.observation import Observer, firstWords
+from prefix64.doctor.switches import joinedGroups
 from prefix64.icmpv6.packets import PACKET_OUTGOING
 from prefix64.link.packet_socket import attachFilter
 from prefix64.ownership import Ownership

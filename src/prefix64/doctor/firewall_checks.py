@@ -11,16 +11,28 @@ from prefix64.doctor.findings import Finding, ok, problem, unknown, warning
 from prefix64.doctor.firewall.ends import Passage, Place
 from prefix64.doctor.firewall.facts import FirewallFacts
 from prefix64.doctor.firewall.packet import Packet
+from prefix64.doctor.firewall.ruleset import Ruleset
+from prefix64.routing.entries import SERVICE_PROTOCOLS, Steering, Way
 
 PACKET_TOO_BIG = 2
+_MOST_PARTS = 3
+_EXAMPLE_PORT = 80
 
 
 def checkListening(facts: HostFacts) -> Iterator[Finding]:
     """
     Somebody listens on each port while prefix64 runs, and nobody while it does not.
     """
-    check = "http"
+    check, steering = "http", facts.settings.steering
     for port in facts.ports:
+        if steering.way is Way.PORTS and not isTaken(steering, port):
+            yield problem(
+                check,
+                f"port {port} is in none of --ports {','.join(map(str, steering.services))}: "
+                "nobody reaches it",
+                f"add tcp:{port} to --ports",
+            )
+            continue
         if facts.listening is None:
             yield unknown(check, f"whether port {port} is listened on cannot be read")
         elif facts.instance is not None and port in facts.listening:
@@ -41,6 +53,13 @@ def checkListening(facts: HostFacts) -> Iterator[Finding]:
             yield ok(check, f"port {port} is free")
 
 
+def isTaken(steering: Steering, port: int) -> bool:
+    """
+    Tell whether TCP to a port is among the services that are taken.
+    """
+    return any(one.has(SERVICE_PROTOCOLS["tcp"], port) for one in steering.services)
+
+
 def checkFirewall(facts: HostFacts, firewall: FirewallFacts) -> Iterator[Finding]:
     """
     Connections to the ports come in, and so does Packet Too Big.
@@ -53,7 +72,9 @@ def checkFirewall(facts: HostFacts, firewall: FirewallFacts) -> Iterator[Finding
     for prefix in facts.prefixes:
         for port in facts.ports:
             packet = Packet(facts.interface, prefix, port=port)
-            yield _tcp(packet, firewall.ruleset.passage(packet), firewall)
+            what = f"new connections to port {port} of {prefix}"
+            yield _tcp(packet, firewall.ruleset.passage(packet), firewall, what)
+    yield from _forwarded(facts, firewall, firewall.ruleset)
     if facts.ports:
         packet = Packet(
             facts.interface, facts.prefixes[0], icmpType=PACKET_TOO_BIG, state="related"
@@ -61,25 +82,43 @@ def checkFirewall(facts: HostFacts, firewall: FirewallFacts) -> Iterator[Finding
         yield _tooBig(firewall.ruleset.passage(packet), firewall)
 
 
-def _tcp(packet: Packet, passage: Passage, firewall: FirewallFacts) -> Finding:
+def _tcp(
+    packet: Packet, passage: Passage, firewall: FirewallFacts, what: str, verb: str = "in"
+) -> Finding:
     """
     Judge what becomes of a new connection.
+
+    @param what: the packets, in words.
+    @param verb: where to they are let.
     """
-    check, what = "firewall", f"new connections to port {packet.port} of {packet.destination}"
+    check = "firewall"
     if not passage.places:
-        return ok(check, f"lets in {what}")
+        return ok(check, f"lets {verb} {what}")
     place = passage.places[0]
     if passage.certain:
+        port = "" if packet.port is None else f" tcp dport {packet.port}"
         return problem(
             check, f"{what} are dropped by {_name(place, firewall)}",
-            *_letIn(place, f"ip6 daddr {packet.destination} tcp dport {packet.port}"),
+            *_letIn(place, f"ip6 daddr {packet.destination}{port}"),
         )  # fmt: skip
-    verb = "may be dropped by" if place.drops else "may go elsewhere by"
+    maybe = "may be dropped by" if place.drops else "may go elsewhere by"
     return warning(
         check,
-        f"cannot tell: {what} {verb} {_name(place, firewall)}",
+        f"cannot tell: {what} {maybe} {_name(place, firewall)}",
         f"look at this rule: {_show(place)}",
     )
+
+
+def _forwarded(facts: HostFacts, firewall: FirewallFacts, ruleset: Ruleset) -> Iterator[Finding]:
+    """
+    Judge what becomes of connections to what lives behind this host.
+    """
+    settings, routed = facts.settings, facts.ownership.routed
+    for part in (routed if settings.followsRoutes else settings.behind)[:_MOST_PARTS]:
+        packet = Packet(facts.interface, part, port=_EXAMPLE_PORT)
+        passage = ruleset.passage(packet, "forward")
+        what = f"new connections to {part} (such as to port {_EXAMPLE_PORT}) behind this host"
+        yield _tcp(packet, passage, firewall, what, "through")
 
 
 def _tooBig(passage: Passage, firewall: FirewallFacts) -> Finding:

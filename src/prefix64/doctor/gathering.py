@@ -1,38 +1,39 @@
 """
-Facts from the kernel, /proc and /sys. Only read; what cannot be read is L{None}.
+What there is to know of the host, put together. Only read.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import os
-import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from prefix64.addressing import Prefix
-from prefix64.doctor.facts import HostFacts, Instance, LinkFact, Process, Switches
+from prefix64.doctor.arrival import ArrivalReader
+from prefix64.doctor.facts import Arrival, HostFacts, Instance, LinkFact
 from prefix64.doctor.kernel import HostReader
-from prefix64.instance_lock import holder
-from prefix64.ownership import Ownership
+from prefix64.doctor.processes import processes
+from prefix64.doctor.running import instanceOn
+from prefix64.doctor.switches import listening, switches, withMulticast
+from prefix64.doctor.ways import derived, judged, texts
+from prefix64.hosts.directory import readSites
+from prefix64.hosts.model import Host
+from prefix64.hosts.table import HostTable
+from prefix64.icmpv6.neighbor import listedHosts
+from prefix64.instance_lock import holder, markLock
+from prefix64.option_values import absolutePath, defaultStateDirectory
+from prefix64.ownership import Owner, Ownership
 from prefix64.privileges import effectiveCapabilities, firstUnprivilegedPort
-from prefix64.routing.entries import LOOPBACK
+from prefix64.routing.entries import Rule, Way
 from prefix64.routing.host_state import HostState
 from prefix64.routing.leftovers import overlappingRules
-from prefix64.routing.plan import plan
+from prefix64.routing.plan import plan, proxies
+from prefix64.routing.ssh_peers import sshPeers
+from prefix64.routing.switch_record import SwitchRecord
+from prefix64.settings import LinkSettings, NdpMode
 
-SAME_WORK = ("ndppd", "npd6", "pndpd", "ndpresponder", "ndproxy", "odhcpd", "ndp-proxy")
-"""The names of programs that answer solicitations for others."""
-
-MOST_PROCESSES = 16
-
-_GROUPS = Path("/proc/thread-self/net/igmp6")
-_LISTENERS = Path("/proc/thread-self/net/tcp6")
-_SWITCHES = Path("/proc/sys/net/ipv6")
-_SYS_NET = Path("/sys/class/net")
-_IFF_ALLMULTI, _IFF_PROMISC = 0x200, 0x100
-_LISTEN = "0A"
-_EVERY_ADDRESS = "0" * 32
+_FIRST_EXAMPLE, _MOST_TRIED = 0xCAFE, 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,178 +41,206 @@ class Question:
     """
     What the doctor is asked.
 
+    @ivar settings: how prefix64 runs, or is to run.
+    @ivar known: whether that is certain.
     @ivar ports: of HTTP.
+    @ivar hosts: what has a site of its own; L{None} if that is not known.
+    @ivar instance: the prefix64 that runs on the interface, or L{None}.
+    @ivar state: the state directory.
     """
 
-    interface: str
-    prefixes: tuple[Prefix, ...]
-    excluded: tuple[Prefix, ...] = ()
+    settings: LinkSettings
     ports: tuple[int, ...] = (80,)
+    known: bool = True
+    hosts: tuple[Host, ...] | None = None
+    instance: Instance | None = None
+    state: str = ""
 
 
-def gather(question: Question) -> tuple[HostFacts, Ownership]:
+def questionOf(
+    interface: str,
+    given: Mapping[str, Any],
+    ports: tuple[int, ...] | None,
+    sites: str | None,
+    state: str | None,
+) -> Question:
+    """
+    Complete what the user says by what is known of the instance that runs.
+
+    @param given: the options that were given, in texts.
+    @param ports: of HTTP; L{None} if none were named.
+    @param sites: the tree of sites that was named, or L{None}.
+    @param state: the state directory that was named, or L{None}.
+    @raise Prefix64Error: an option is wrong, or the kernel's tables cannot be read.
+    """
+    instance = instanceOn(interface)
+    said: Mapping[str, Any] = {}
+    known = instance is None or instance.settings is not None
+    if instance is not None and instance.settings is not None:
+        said = texts(instance.settings)
+    elif instance is not None:
+        said = _inKernel(interface, instance)
+    settings = judged(given, said)
+    hosts = instance.hosts if instance is not None else None
+    if sites is not None:
+        hosts = readSites(absolutePath("sites", sites), settings.prefixes).hosts
+    told = instance.ports if instance is not None and instance.settings is not None else (80,)
+    return Question(
+        settings,
+        told if ports is None else ports,
+        known or ("routing" in given and "ndp" in given),
+        hosts,
+        instance,
+        defaultStateDirectory() if state is None else absolutePath("state", state),
+    )
+
+
+def _inKernel(interface: str, instance: Instance) -> dict[str, Any]:
+    """
+    What the kernel's tables tell of an instance.
+    """
+    kernel = HostReader()
+    try:
+        rules, found = kernel.rules(), kernel.proxies()
+    finally:
+        kernel.close()
+
+    def isMarked(table: int) -> bool:
+        return holder(markLock(table)) == instance.holder
+
+    return derived(rules, found, interface, isMarked)
+
+
+def gather(asked: Question) -> HostFacts:
     """
     Read everything.
 
-    @return: the facts, and whose each address is.
     @raise Prefix64Error: the kernel's tables cannot be read at all.
     """
     kernel = HostReader()
     try:
-        link = kernel.linkFact(question.interface)
+        link = kernel.linkFact(asked.settings.interface)
         facts = HostFacts(
-            question.interface,
-            question.prefixes,
-            None if link is None else _completed(link),
+            asked.settings,
+            None if link is None else withMulticast(link),
+            asked.known,
             interfaces=tuple(sorted(kernel.linkNames())),
-            ports=question.ports,
+            instance=asked.instance,
+            ports=asked.ports,
             listening=listening(),
-            processes=tuple(processes()),
+            processes=tuple(processes(None if link is None else link.link.index)),
             capabilities=effectiveCapabilities(),
             lowestPort=firstUnprivilegedPort(),
         )
-        if link is None:
-            return facts, Ownership(question.prefixes, question.excluded)
-        return _more(facts, question, kernel, link)
+        return facts if link is None else _more(facts, kernel, link, asked)
     finally:
         kernel.close()
 
 
-def _more(
-    facts: HostFacts, question: Question, kernel: HostReader, link: LinkFact
-) -> tuple[HostFacts, Ownership]:
+def _more(facts: HostFacts, kernel: HostReader, link: LinkFact, asked: Question) -> HostFacts:
     """
     Read what there is to know of an interface that exists.
     """
-    name, rules = question.interface, kernel.rules()
-    local = any(rule.interface == LOOPBACK and rule.destination in question.prefixes
-                for rule in rules)  # fmt: skip
-    state = HostState(kernel, name, question.prefixes, question.excluded, local=local)
-    state.refresh()
-    ownership = state.ownership()
-    wanted = plan(ownership, name, local)
+    settings, name, rules = facts.settings, facts.interface, kernel.rules()
+    ownership = _ownership(kernel, settings, asked.hosts or ())
+    wanted = plan(ownership, name, settings.reachableFromHere, settings.steering)
+    table = None if asked.hosts is None else HostTable(ownership, asked.hosts)
+    if table is not None and settings.ndp is NdpMode.KERNEL:
+        single = proxies(name, sorted(listedHosts(table)))
+        wanted = dataclasses.replace(wanted, proxies=single)
     holders = [(rule, holder(rule.interface))
-               for rule in overlappingRules(rules, question.prefixes, name)]  # fmt: skip
+               for rule in overlappingRules(rules, facts.prefixes, name)]  # fmt: skip
     found = {route for route in kernel.routes() if facts.overlaps(route.destination)}
-    more = dataclasses.replace(
+    ours = {proxy.address for proxy in kernel.proxies() if proxy.interface == name}
+    return dataclasses.replace(
         facts,
-        instance=instanceOn(name),
         elsewhere=tuple((rule, by) for rule, by in holders if by is not None),
+        served=_served(rules),
+        marked=_marked(rules),
+        markedBy=holder(markLock(settings.steering.numbers.table)),
         rules=tuple(kernel.ruleFacts()),
         routes=tuple(kernel.routeFacts()),
+        ownership=ownership,
+        hosts=table,
         plan=wanted,
         ourRoutes=frozenset(found),
+        arrivals=arrivals(settings, ownership, link.link.index, facts.ports),
         switches=switches(name, kernel.neighborCount()),
         proxied=frozenset(filter(facts.isInside, kernel.proxied(link.link.index))),
-    )
-    return more, ownership
-
-
-def _completed(fact: LinkFact) -> LinkFact:
-    """
-    Read from /sys whether all multicast is received, where rtnetlink does not tell.
-    """
-    directory = _SYS_NET / fact.link.name
-    flags, index = _number(directory / "flags"), _number(directory / "ifindex")
-    if fact.receivesAllMulticast is not None or flags is None or index != fact.link.index:
-        return fact
-    on = bool(flags & (_IFF_ALLMULTI | _IFF_PROMISC))
-    return dataclasses.replace(fact, receivesAllMulticast=on)
-
-
-def instanceOn(interface: str) -> Instance | None:
-    """
-    The prefix64 that runs on an interface.
-    """
-    by = holder(interface)
-    if by is None:
-        return None
-    process = re.search(r"process (\d+)", by)
-    capabilities = None
-    if process is not None:
-        found = re.search(r"^CapEff:\s*([0-9a-f]+)$", _text(f"/proc/{process[1]}/status"), re.M)
-        capabilities = int(found[1], 16) if found is not None else None
-    return Instance(by, capabilities)
-
-
-def switches(interface: str, neighbors: int) -> Switches:
-    """
-    Read the sysctls.
-
-    @param neighbors: how many entries the neighbor table has.
-    """
-    here, everywhere = _SWITCHES / "conf" / interface, _SWITCHES / "conf" / "all"
-    proxies = [_number(place / "proxy_ndp") for place in (here, everywhere)]
-    return Switches(
-        disabledHere=_number(here / "disable_ipv6"),
-        disabledEverywhere=_number(everywhere / "disable_ipv6"),
-        forwarding=_number(everywhere / "forwarding"),
-        acceptRouterAdvertisements=_number(here / "accept_ra"),
-        proxy=int(any(proxies)),
-        neighbors=neighbors,
-        mostNeighbors=_number(_SWITCHES / "neigh" / "default" / "gc_thresh3"),
+        ourProxies=frozenset(filter(facts.isInside, ours)),
+        changed=() if facts.instance else _changed(asked.state, name, link.link.index),
+        sshPeers=sshPeers(),
     )
 
 
-def joinedGroups(interface: str) -> frozenset[bytes]:
+def _ownership(kernel: HostReader, settings: LinkSettings, hosts: Iterable[Host]) -> Ownership:
     """
-    The IPv6 groups that this host has joined on an interface, 16 bytes each.
+    Whose each address is.
+
+    @param hosts: an address that has a site of its own is no neighbor's.
     """
-    lines = (line.split() for line in _text(str(_GROUPS)).splitlines())
-    return frozenset(bytes.fromhex(words[2]) for words in lines if words[1:2] == [interface])
+    listed = HostTable(Ownership(settings.prefixes), hosts)
+    state = HostState(
+        kernel,
+        settings.interface,
+        settings.prefixes,
+        settings.excluded,
+        local=settings.reachableFromHere,
+        isListed=listed.isListed,
+        behind=settings.behind,
+        followsRoutes=settings.followsRoutes,
+    )
+    state.refresh()
+    return state.ownership()
 
 
-def listening() -> frozenset[int] | None:
+def _served(rules: Collection[Rule]) -> frozenset[str]:
     """
-    The ports of TCP on which somebody listens at every IPv6 address of this network namespace.
+    The interfaces of rules of ours that somebody serves who runs.
     """
-    lines = [line.split() for line in _text(str(_LISTENERS)).splitlines()[1:]]
-    if not lines and not _LISTENERS.exists():
-        return None
-    ports = (words[1].split(":") for words in lines if len(words) > 3 and words[3] == _LISTEN)
-    return frozenset(int(port, 16) for address, port in ports if address == _EVERY_ADDRESS)
+    names = {rule.interface for rule in rules if rule.interface}
+    return frozenset(name for name in names if holder(name) is not None)
 
 
-def processes() -> Iterator[Process]:
+def _marked(rules: Collection[Rule]) -> frozenset[int]:
     """
-    The processes in this network namespace whose name says that they answer solicitations, the
-    first L{MOST_PROCESSES}.
+    The tables to which somebody leads firewall marks who runs.
     """
-    here, found = _namespace("/proc/self/ns/net"), 0
-    for number in sorted(map(int, filter(str.isdigit, os.listdir("/proc")))):
-        name = _text(f"/proc/{number}/comm").strip()
-        if name in SAME_WORK and found < MOST_PROCESSES:
-            there = _namespace(f"/proc/{number}/ns/net")
-            if there is None or there == here:
-                found += 1
-                yield Process(number, name, None if there is None else True)
+    tables = {rule.table for rule in rules if rule.mark}
+    return frozenset(table for table in tables if holder(markLock(table)) is not None)
 
 
-def _namespace(path: str) -> str | None:
+def arrivals(
+    settings: LinkSettings, ownership: Ownership, index: int, ports: Collection[int]
+) -> tuple[Arrival, ...]:
     """
-    The name of a network namespace; L{None} if it may not be seen.
+    Ask the kernel what becomes of packets to an example of each prefix: of TCP to each port, and of
+    one without ports. Where a firewall mark decides, they have it.
     """
-    try:
-        return os.readlink(path)
-    except OSError:
-        return None
+    steering = settings.steering
+    mark = steering.numbers.mark if steering.way is Way.FWMARK else 0
+    plain = [] if steering.way is Way.PORTS else [None]
+    with contextlib.closing(ArrivalReader()) as reader:
+        return tuple(
+            reader.arrival(address, index, port, mark)
+            for address in (_example(prefix, ownership) for prefix in settings.prefixes)
+            if address is not None
+            for port in (*ports, *plain)
+        )
 
 
-def _text(path: str) -> str:
+def _example(prefix: Prefix, ownership: Ownership) -> int | None:
     """
-    What a file of the kernel says; nothing, if it cannot be read.
+    An address of a prefix that is ours: C{...::cafe}, or the first after it.
     """
-    try:
-        return Path(path).read_text("utf-8", "replace")
-    except OSError:
-        return ""
+    first = _FIRST_EXAMPLE if prefix.count > _FIRST_EXAMPLE else prefix.count // 2
+    candidates = map(prefix.address, range(first, min(prefix.count, first + _MOST_TRIED)))
+    return next((one for one in candidates if ownership.of(one) is Owner.OURS), None)
 
 
-def _number(path: Path) -> int | None:
+def _changed(state: str, interface: str, index: int) -> tuple[str, ...]:
     """
-    What a file of the kernel says, as a number.
+    The switches that a run which crashed has left changed, as they are to be set back.
     """
-    try:
-        return int(path.read_text(), 0)
-    except (OSError, ValueError):
-        return None
+    record = SwitchRecord(state, interface)
+    return tuple(str(change.undone) for change in record.read(index))

@@ -7,11 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from prefix64.addressing import Prefix, formatAddress
-from prefix64.doctor.facts import HostFacts, LinkFact
+from prefix64.doctor.facts import HostFacts, Instance, LinkFact
 from prefix64.doctor.findings import Finding, ok, problem, unknown, warning
+from prefix64.doctor.ways import contradictions, words
 from prefix64.option_values import PORTS
 from prefix64.privileges import CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, CAP_NET_RAW
 from prefix64.routing.entries import LOOPBACK
+from prefix64.settings import NdpMode
 
 LINK_LOCAL = Prefix(0xFE80 << 112, 10)
 
@@ -114,8 +116,9 @@ def checkPrivileges(facts: HostFacts) -> Finding:
     """
     What the running prefix64 may do; without one, what this process may do.
     """
-    check = "privileges"
-    wanted = [CAP_NET_ADMIN, *([CAP_NET_RAW] if facts.isEthernet or facts.link is None else [])]
+    check, ethernet = "privileges", facts.isEthernet or facts.link is None
+    wanted = [CAP_NET_ADMIN] if facts.settings.changesKernel(ethernet) else []
+    wanted += [CAP_NET_RAW] if facts.settings.hasPackets(ethernet) else []
     if facts.instance is None and any(port < facts.lowestPort for port in facts.ports):
         wanted.append(CAP_NET_BIND_SERVICE)
     who, has = "this process", facts.capabilities
@@ -124,6 +127,8 @@ def checkPrivileges(facts: HostFacts) -> Finding:
             return unknown(check, "what prefix64 may do cannot be read from here")
         who, has = "prefix64", facts.instance.capabilities
     missing = [_CAPABILITIES[number] for number in wanted if not has >> number & 1]
+    if not wanted:
+        return ok(check, f"{who} needs none")
     if not missing:
         return ok(check, f"{who} has {', '.join(_CAPABILITIES[number] for number in wanted)}")
     what = f"{who} lacks {' and '.join(missing)}"
@@ -136,23 +141,44 @@ def checkPrivileges(facts: HostFacts) -> Finding:
 
 def checkInstance(facts: HostFacts) -> Iterator[Finding]:
     """
-    Whether a prefix64 runs here; and none that serves the prefix elsewhere.
+    Whether a prefix64 runs here, in the way that is asked for; and none that serves the prefix
+    elsewhere.
     """
-    check = "instance"
+    check, options = "instance", list(words(facts.settings))
     if facts.instance is not None:
-        yield ok(check, f"{facts.interface} is served {facts.instance.holder}")
+        yield from _running(facts, facts.instance)
     else:
-        prefixes = " ".join(f"--prefix {prefix}" for prefix in facts.prefixes)
+        served = [f"--prefix {prefix}" for prefix in facts.prefixes]
+        served += [f"--exclude {block}" for block in facts.settings.excluded]
         yield problem(
             check,
             f"no prefix64 runs on {facts.interface}",
-            f"sudo twistd -n prefix64 --iface {facts.quoted} {prefixes}",
+            " ".join(["sudo twistd -n prefix64 --iface", facts.quoted, *served, *options]),
         )
     for rule, holder in facts.elsewhere:
         yield problem(
             check,
             f"{rule.destination} is served on {rule.interface}, {holder}",
             f"stop that one, or have it serve another prefix; on {facts.interface} it cannot be",
+        )
+
+
+def _running(facts: HostFacts, instance: Instance) -> Iterator[Finding]:
+    """
+    Judge the one that runs.
+    """
+    check, text = "instance", f"{facts.interface} is served {instance.holder}"
+    if instance.settings is None:
+        yield ok(check, f"{text}; how it was started cannot be read from here")
+        return
+    options = " ".join(words(instance.settings))
+    yield ok(check, text + (f", with {options}" if options else ""))
+    other = contradictions(facts.settings, instance.settings)
+    if other:
+        yield warning(
+            check,
+            f"it runs with {', '.join(other)}, and not as is asked for here",
+            "leave such options out here: how it runs is known; or start it with them",
         )
 
 
@@ -164,12 +190,21 @@ def checkMulticast(facts: HostFacts) -> Iterator[Finding]:
     assert fact is not None
     if not facts.isEthernet or facts.interface == LOOPBACK:
         return
-    if fact.receivesAllMulticast is None:
+    if facts.settings.ndp is not NdpMode.PROTOCOL:
+        yield ok(check, f"not needed: --ndp {facts.settings.ndp.value}")
+    elif fact.receivesAllMulticast is None:
         yield unknown(check, "whether the interface receives all multicast cannot be read")
     elif fact.receivesAllMulticast:
         yield ok(check, f"{facts.interface} receives all multicast")
     elif facts.instance is None:
         yield ok(check, "off; prefix64 switches it on for as long as it runs")
+    elif not facts.known:
+        yield unknown(
+            check,
+            f"{facts.interface} does not receive all multicast: right only with --ndp kernel or "
+            "none; how prefix64 was started cannot be read from here",
+            "say how it runs: --routing WAY --ndp WHO",
+        )
     else:
         yield problem(
             check,

@@ -27,6 +27,9 @@ from prefix64.link.packet_socket import attachFilter
 GRACE = 0.3
 """Seconds after the time asked for in which answers still count, but no new solicitation."""
 
+SLOW_GRACE = 1.0
+"""The same where the kernel's proxy answers, which waits up to C{proxy_delay} (0.8 seconds)."""
+
 _ETH_P_ALL = 3
 _SOL_PACKET = 263
 _PACKET_ADD_MEMBERSHIP = 1
@@ -109,17 +112,18 @@ class Listener:
             self._socket.close()
             raise InterfaceError(f"{interface}: {os.strerror(error.errno or 0)}") from None
 
-    def listen(self, observer: Observer, seconds: float) -> Observation:
+    def listen(self, observer: Observer, seconds: float, grace: float = GRACE) -> Observation:
         """
-        Hand what is seen to an observer, for some seconds and L{GRACE}, and close the socket.
+        Hand what is seen to an observer, for some seconds and a grace, and close the socket.
 
         @param seconds: more than 0.
+        @param grace: seconds in which answers still count.
         """
         started = time.monotonic()
         with self._socket:
             self._until(observer, started + seconds)
             observer.closing = True
-            self._until(observer, started + seconds + GRACE)
+            self._until(observer, started + seconds + grace)
             observer.observation.drops = self._drops()
         observer.observation.seconds = seconds
         return observer.observation

@@ -132,8 +132,7 @@ class Observer:
         if message.source != UNSPECIFIED:
             self._remember(seen.usedByOthers, message.source, message.linkSource)
         target = int.from_bytes(message.target, "big")
-        ours = self._ownership.of(target) is Owner.OURS
-        if not ours or message.source == UNSPECIFIED or target in seen.usedByOthers:
+        if not self._isOurs(target) or message.source == UNSPECIFIED or target in seen.usedByOthers:
             seen.otherSolicitations += 1
             return
         if self.closing:
@@ -165,14 +164,20 @@ class Observer:
         Note an address that would be ours to answer for, and who has it.
         """
         number = int.from_bytes(address, "big")
-        if self._ownership.of(number) is Owner.OURS and len(table) < MOST_REMEMBERED:
+        if self._isOurs(number) and len(table) < MOST_REMEMBERED:
             table[number] = linkLayerAddress
 
     def _isInside(self, address: bytes) -> bool:
         """
         Tell whether an address is one of ours.
         """
-        return self._ownership.of(int.from_bytes(address, "big")) is Owner.OURS
+        return self._isOurs(int.from_bytes(address, "big"))
+
+    def _isOurs(self, address: int) -> bool:
+        """
+        Tell whether an address is ours to answer for: one that lives behind this host is, too.
+        """
+        return self._ownership.of(address) in (Owner.OURS, Owner.FORWARDED)
 
 
 def _isDiscovery(frame: bytes) -> bool:

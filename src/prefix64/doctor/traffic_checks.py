@@ -1,5 +1,5 @@
 """
-What was heard on the link, and who else answers: facts judged.
+What was heard on the link: facts judged.
 """
 
 from __future__ import annotations
@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from prefix64.addressing import formatAddress
+from prefix64.doctor.answerer_checks import isAnswered
 from prefix64.doctor.facts import HostFacts
 from prefix64.doctor.findings import Finding, ok, problem, unknown, warning
 from prefix64.doctor.observation import Observation
+from prefix64.settings import NdpMode
 
 MOST_NAMED = 3
 """The most addresses that a finding names."""
@@ -32,26 +34,60 @@ def checkSolicitations(facts: HostFacts, seen: Observation) -> Finding:
         f"{seen.solicitations} in {seen.seconds:g} seconds, such as for {formatAddress(target)} "
         f"from {formatAddress(source)} ({layer.hex(':')})"
     )
-    unanswered = sorted(set(seen.solicited) - set(seen.answered))
-    if facts.instance is None:
+    if facts.instance is None and facts.settings.ndp is not NdpMode.NONE:
         answered = "" if seen.answered else "; nothing answers, for no prefix64 runs"
         return ok(check, f"{came}{answered}{more}")
-    if not seen.answered:
-        return problem(
-            check,
-            f"{came}; none was answered, though prefix64 runs",
-            "start it with --trace: it says for each packet why it is not answered",
-            f"see that it has --prefix {' '.join(map(str, facts.prefixes))}",
-        )
+    wanted = {address for address in seen.solicited if isAnswered(facts, address)}
+    unanswered = sorted(wanted - set(seen.answered))
+    if wanted and len(unanswered) == len(wanted) and not seen.answered:
+        return _nobodyAnswers(facts, came)
     if unanswered:
         names = ", ".join(map(formatAddress, unanswered[:MOST_NAMED]))
         return warning(
             check,
-            f"{came}; {len(unanswered)} of {len(seen.solicited)} addresses were not answered "
-            f"for: {names}",
+            f"{came}; {len(unanswered)} of {len(wanted)} addresses were not answered for: {names}",
             "excluded, or another machine's, or lost: --trace says which",
         )
-    return ok(check, f"{came}; every address was answered for{more}")
+    return ok(check, f"{came}; {_answered(facts, seen, wanted)}{more}")
+
+
+def _nobodyAnswers(facts: HostFacts, came: str) -> Finding:
+    """
+    Judge that no solicitation was answered that should have been.
+    """
+    check = "solicitations"
+    if facts.settings.ndp is NdpMode.NONE:
+        return problem(
+            check,
+            f"{came}; none was answered: --ndp none leaves that to another program",
+            "start it, and see that it answers for the prefix; or leave --ndp none out; or have "
+            "the prefix routed to this host",
+        )
+    if facts.settings.ndp is NdpMode.KERNEL:
+        return problem(
+            check,
+            f"{came}; none was answered, though the kernel is to be a proxy",
+            "see sysctls and proxies above",
+        )
+    return problem(
+        check,
+        f"{came}; none was answered, though prefix64 runs",
+        "start it with --trace: it says for each packet why it is not answered",
+        f"see that it has --prefix {' '.join(map(str, facts.prefixes))}",
+    )
+
+
+def _answered(facts: HostFacts, seen: Observation, wanted: set[int]) -> str:
+    """
+    What was answered, in words.
+    """
+    others = len(seen.solicited) - len(wanted)
+    if not others:
+        return "every address was answered for"
+    if facts.hosts is None:
+        return f"{len(seen.answered)} of {len(seen.solicited)} addresses were answered for"
+    rest = f"{others} have no site of their own, and are not to be answered for"
+    return f"every host was answered for; {rest}" if wanted else rest
 
 
 def _others(seen: Observation) -> str:
@@ -135,7 +171,7 @@ def checkOthersOnLink(facts: HostFacts, seen: Observation) -> Iterator[Finding]:
             f"this host answers more than once for {names}: another process answers too",
             "stop it; see proxies above for what runs here",
         )
-    if seen.answered and facts.instance is None:
+    if seen.answered and facts.instance is None and facts.settings.ndp is not NdpMode.NONE:
         yield warning(
             check,
             f"this host answers for {formatAddress(min(seen.answered))}, though no prefix64 runs",
@@ -146,29 +182,3 @@ def checkOthersOnLink(facts: HostFacts, seen: Observation) -> Iterator[Finding]:
         names = ", ".join(map(formatAddress, sorted(users)[:MOST_NAMED]))
         also = f"; other machines use {names}: left alone" if users else ""
         yield ok(check, f"no other machine was seen to answer for the prefix{also}")
-
-
-def checkOthersHere(facts: HostFacts) -> Iterator[Finding]:
-    """
-    Processes and kernel entries of this host that do the same.
-    """
-    check = "proxies"
-    for process in facts.processes[:MOST_NAMED]:
-        where = "" if process.here else " (perhaps in another network namespace)"
-        yield warning(
-            check,
-            f"{process.name} runs, process {process.number}{where}: it answers solicitations too",
-            f"systemctl disable --now {process.name}; or: kill {process.number}",
-        )
-    inside = sorted(facts.proxied)
-    if inside:
-        names = ", ".join(map(formatAddress, inside[:MOST_NAMED]))
-        active = facts.switches.proxy and facts.switches.forwarding
-        yield (warning if active else ok)(
-            check,
-            f"the kernel is a proxy for {names}"
-            + ("" if active else ", but not while proxy_ndp or forwarding is off"),
-            f"ip -6 neigh del proxy {formatAddress(inside[0])} dev {facts.quoted}",
-        )
-    if not facts.processes and not inside:
-        yield ok(check, "no ndppd or the like runs here, and the kernel is no proxy")

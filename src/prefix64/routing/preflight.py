@@ -67,10 +67,10 @@ def objection(intent: Intent, facts: HostFacts) -> Prefix64Error | None:
     """
     Find the first reason not to begin.
     """
-    return next(_objections(intent, facts), None)
+    return next(objections(intent, facts), None)
 
 
-def _objections(intent: Intent, facts: HostFacts) -> Iterator[Prefix64Error]:
+def objections(intent: Intent, facts: HostFacts) -> Iterator[Prefix64Error]:
     """
     Every reason not to begin.
     """

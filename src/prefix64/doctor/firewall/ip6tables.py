@@ -10,19 +10,21 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-HOOKS = {"PREROUTING": "prerouting", "INPUT": "input"}
+HOOKS = {"PREROUTING": "prerouting", "INPUT": "input", "FORWARD": "forward"}
 TABLES = ("raw", "mangle", "nat", "filter")
 
 _PROTOCOLS = {"ipv6-icmp": "ipv6-icmp", "icmpv6": "ipv6-icmp", "icmp6": "ipv6-icmp", "58": 58,
               "tcp": "tcp", "6": 6}  # fmt: skip
 _VERDICTS = {"ACCEPT": "accept", "DROP": "drop", "REJECT": "reject", "RETURN": "return",
-             "LOG": "log", "NFLOG": "log", "MARK": "mangle", "CONNMARK": "mangle",
+             "LOG": "log", "NFLOG": "log",
              "REDIRECT": "redirect", "DNAT": "dnat", "TPROXY": "tproxy",
              "NFQUEUE": "queue"}  # fmt: skip
 _PLAIN_MATCHES = {"tcp", "udp", "icmp6", "icmpv6", "ipv6-icmp", "conntrack", "state", "multiport",
                   "comment"}  # fmt: skip
 _HEADERS = ("rt", "frag", "hbh", "dst")
 """Matches of extension headers, which the packet has not."""
+
+_EVERY_BIT = 0xFFFFFFFF
 
 _UNKNOWN = {"xt": {"type": "match"}}
 """A condition that may be true."""
@@ -82,7 +84,7 @@ def _statements(words: list[str], chains: set[str]) -> Iterator[dict[str, Any]]:
             negated = True
             continue
         if word in ("-j", "-g"):
-            yield _target(word, rest.pop(0) if rest else "", chains)
+            yield _target(word, rest, chains)
             return
         if word == "--tcp-flags":
             yield _flags(rest, negated)
@@ -107,13 +109,33 @@ def _flags(rest: list[str], negated: bool) -> dict[str, Any]:
     return {"match": {"op": "!=" if negated else "==", "left": left, "right": wanted}}
 
 
-def _target(word: str, name: str, chains: set[str]) -> dict[str, Any]:
+def _target(word: str, rest: list[str], chains: set[str]) -> dict[str, Any]:
     """
     The verdict of a rule, or the chain that it leads to.
+
+    @param rest: the words of the rule from there on.
     """
+    name = rest[0] if rest else ""
     if name in chains:
         return {"goto" if word == "-g" else "jump": {"target": name}}
+    if name in ("MARK", "CONNMARK"):
+        ofPacket = name == "MARK" or "--restore-mark" in rest
+        key = {"meta" if ofPacket else "ct": {"key": "mark"}}
+        return {"mangle": {"key": key, "value": _mark(rest[1:])}}
     return {_VERDICTS.get(name, "unknown target"): None}
+
+
+def _mark(words: list[str]) -> int | None:
+    """
+    The mark that C{--set-xmark VALUE/MASK} sets; L{None} if it depends on what it was.
+    """
+    if words[:1] not in (["--set-xmark"], ["--set-mark"]) or len(words) < 2:
+        return None
+    value, _, mask = words[1].partition("/")
+    try:
+        return int(value, 0) if int(mask or str(_EVERY_BIT), 0) == _EVERY_BIT else None
+    except ValueError:
+        return None
 
 
 def _condition(word: str, value: str, operator: str) -> Iterator[dict[str, Any]]:

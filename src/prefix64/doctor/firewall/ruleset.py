@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from prefix64.doctor.firewall.ends import CONTINUES, Ends, Passage, Place
+from prefix64.doctor.firewall.marks import Mark, MarkWalk, inFrontOfRouting
 from prefix64.doctor.firewall.packet import Packet, valueOf
 from prefix64.doctor.firewall.values import Truth, equals, isTrue
 
-_HOOKS = ("ingress", "prerouting", "input")
+_HOOKS = ("ingress", "prerouting")
 _FAMILIES = ("inet", "ip6", "netdev")
 _DEEPEST = 16
 """The kernel's own limit of jumps."""
@@ -61,14 +62,16 @@ class Ruleset:
                 sets[what["name"]] = what.get("elem", [])
         self._bases = [base for base in self._bases if (base["family"], base["table"]) not in off]
 
-    def passage(self, packet: Packet) -> Passage:
+    def passage(self, packet: Packet, last: str = "input") -> Passage:
         """
         Lead a packet through every chain in front of the sockets.
+
+        @param last: C{forward} for one that goes on to another interface.
         """
         places: list[Place] = []
         for base in self._bases:
             onTheWay = self._isOnTheWay(base, packet.interface)
-            if onTheWay is Truth.NO:
+            if onTheWay is Truth.NO or base["hook"] not in (*_HOOKS, last):
                 continue
             ends = _Walk(self._rules, self._sets, packet, base["family"], base["table"]).chain(
                 base["name"], 0
@@ -84,11 +87,25 @@ class Ruleset:
             places += ends.places
         return Passage(tuple(dict.fromkeys(places)))
 
+    def marks(self, packet: Packet) -> frozenset[Mark]:
+        """
+        The firewall marks that a packet may have when its route is looked up.
+        """
+        marks: frozenset[Mark] = frozenset({0})
+        for base in inFrontOfRouting(self._bases):
+            onTheWay = self._isOnTheWay(base, packet.interface)
+            if onTheWay is not Truth.NO:
+                place = (base["family"], base["table"])
+                walk = MarkWalk(self._rules, self._sets.get(place, {}), packet, place)
+                after = walk.through(base["name"], marks)
+                marks = after if onTheWay is Truth.YES else marks | after
+        return marks
+
     def _isOnTheWay(self, base: Mapping[str, Any], interface: str) -> Truth:
         """
-        Tell whether a base chain sees a packet that comes in on an interface for this host.
+        Tell whether a base chain at one of its hooks sees a packet that comes in on an interface.
         """
-        if base["hook"] not in _HOOKS or base["family"] not in _FAMILIES:
+        if base["family"] not in _FAMILIES:
             return Truth.NO
         if base["hook"] != "ingress":
             return Truth.YES
