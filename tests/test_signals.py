@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable
 
+from twisted.logger import Logger, LogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from prefix64.errors import InterruptedStart
@@ -84,6 +85,22 @@ class InterruptibleTests(SignalCase):
     """
     L{interruptible}.
     """
+
+    def test_oneThatComesWhileALineIsLoggedIsNotLost(self) -> None:
+        """
+        Twisted's log catches whatever an observer raises.
+        """
+        publisher = LogPublisher(lambda event: send(signal.SIGTERM))
+        before, after = self.handlers(), []
+
+        def start() -> None:
+            with interruptible():
+                Logger("prefix64", observer=publisher).info("a line")
+                after.append("the line was logged")
+
+        error = self.assertRaises(InterruptedStart, start)
+        self.assertEqual(str(error), "SIGTERM came during the start")
+        self.assertEqual((after, self.handlers()), (["the line was logged"], before))
 
     def test_aSignalIsAnException(self) -> None:
         """

@@ -27,11 +27,14 @@ def _isMainThread() -> bool:
 def interruptible() -> Iterator[None]:
     """
     Before the reactor runs: let a signal that would end the process at once raise
-    L{InterruptedStart} instead, so that what was done until then is undone.
+    L{InterruptedStart} instead, so that what was done until then is undone. Where it comes while a
+    line is being logged, the log takes the exception for its own: then it is raised at the end.
     """
+    came: list[InterruptedStart] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        raise InterruptedStart(f"{signal.Signals(number).name} came during the start")
+        came.append(InterruptedStart(f"{signal.Signals(number).name} came during the start"))
+        raise came[0]
 
     if not _isMainThread():
         yield
@@ -40,6 +43,8 @@ def interruptible() -> Iterator[None]:
     before = {n: signal.signal(n, interrupt) for n in ENDING if n not in ignored}
     try:
         yield
+        if came:
+            raise came[0]
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
