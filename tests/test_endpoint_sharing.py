@@ -561,6 +561,20 @@ class EndTests(SharingCase):
         self.close(self.port)
         self.assertServed(P)
 
+    def test_portsOfSeveralPrefixesAreStoppedTooLate(self) -> None:
+        """
+        Nor is there anything to change for those that are left, once everything is undone.
+        """
+        second = self.listen(Q)
+        (trigger,) = self.triggers
+        self.triggers.clear()
+        trigger()
+        before = list(self.kernel.log)
+        for port in (self.port, second):
+            self.close(port)
+        self.assertEqual(self.kernel.log, before)
+        self.assertUndone()
+
     def test_theProcessEndsWithoutARunningReactor(self) -> None:
         """
         So it is when the interpreter ends; but not in a process that was forked.
