@@ -135,6 +135,7 @@ class World(SynchronousTestCase):
         self.delivering = -1
         self.reactor = Reactor(self.notes.append)
         self.logged = EventLoggingObserver.createWithCleanup(self, globalLogPublisher)
+        self.addCleanup(signal.pthread_sigmask, signal.SIG_UNBLOCK, ENDING)
         self.patch(MemoryLock, "held", {})
         self.patch(sys, "stderr", sys.stderr)
         self.patch(sys, "excepthook", sys.excepthook)
@@ -220,7 +221,15 @@ class World(SynchronousTestCase):
         service = self.made(**changed)
         service.privilegedStartService()
         service.startService()
+        self.begin()
         return service
+
+    def begin(self) -> None:
+        """
+        The reactor runs.
+        """
+        for hook, arguments, keywords in self.reactor.whenRunningHooks:
+            hook(*arguments, **keywords)
 
     def lines(self, level: LogLevel | None = None) -> list[str]:
         """

@@ -13,7 +13,7 @@ from twisted.logger import Logger, LogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from prefix64.errors import InterruptedStart
-from prefix64.services.signals import ENDING, Hangup, interruptible, undisturbed
+from prefix64.services.signals import ENDING, Hangup, HeldSignals, interruptible, undisturbed
 
 
 class SignalCase(SynchronousTestCase):
@@ -227,3 +227,38 @@ class HangupTests(SignalCase):
         """
         inAnotherThread(self.hangup.catch)
         self.assertIs(signal.getsignal(signal.SIGHUP), signal.SIG_DFL)
+
+
+class HeldSignalsTests(SynchronousTestCase):
+    """
+    Between the start and the reactor.
+    """
+
+    def test_whatComesMeanwhileComesWhenItIsReleased(self) -> None:
+        """
+        It is not lost, and does not come before; another release changes nothing.
+        """
+        came: list[int] = []
+        before = signal.signal(signal.SIGTERM, lambda number, frame: came.append(number))
+        self.addCleanup(signal.signal, signal.SIGTERM, before)
+        held = HeldSignals()
+        self.addCleanup(held.release)
+        held.hold()
+        os.kill(os.getpid(), signal.SIGTERM)
+        self.assertEqual(came, [])
+        held.release()
+        self.assertEqual(came, [signal.SIGTERM])
+        held.release()
+        self.assertEqual(signal.pthread_sigmask(signal.SIG_BLOCK, ()) & set(ENDING), set())
+
+    def test_whatWasBlockedStaysSo(self) -> None:
+        """
+        Whoever started the process may have blocked a signal.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        self.addCleanup(signal.pthread_sigmask, signal.SIG_UNBLOCK, {signal.SIGHUP})
+        held = HeldSignals()
+        held.hold()
+        held.release()
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        self.assertEqual(blocked & set(ENDING), {signal.SIGHUP})

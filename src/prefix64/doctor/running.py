@@ -9,14 +9,16 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from twisted.python import usage
 
+from prefix64.addressing import Prefix
 from prefix64.doctor.facts import Instance
 from prefix64.errors import Prefix64Error
+from prefix64.given_options import allGiven
 from prefix64.hosts.directory import readSites
 from prefix64.hosts.model import Host
 from prefix64.instance_lock import holder
@@ -28,7 +30,7 @@ from prefix64.settings import LinkSettings
 _PROC = Path("/proc")
 _MOST_BYTES = 1 << 17
 _COMMAND = "prefix64"
-_KNOWN = {*WORDS, *LISTS, *FLAGS, "http", "sites", "state", "access-log", "wait"}
+_KNOWN = {*WORDS, *LISTS, *FLAGS, "http", "sites", "state", "access-log", "wait", "config"}
 
 
 class _Read(Options):
@@ -66,23 +68,39 @@ def instanceOn(interface: str) -> Instance | None:
 
 def told(instance: Instance, process: int, interface: str) -> Instance:
     """
-    Add what the command line says, if it is one of prefix64's.
+    Add what the command line and its file say, if it is one of prefix64's.
     """
     options = next(_given(process), None)
     if options is None:
         return instance
     try:
-        settings = linkSettings({name: options[name] for name in (*WORDS, *LISTS, *FLAGS)})
-        places = httpPlaces(options["http"] or ["80"], None)
-    except (Prefix64Error, KeyError, ValueError):
+        given = allGiven(_asSeenFrom(process, options))
+        names = [name for name, _ in given.interfaces()]
+        one = given.links[names.index(interface) if interface in names else 0]
+        settings = linkSettings(one.options)
+        prefixes = [p for link in given.links for p in linkSettings(link.options).prefixes]
+        places = httpPlaces(given.process.options.get("http") or ["80"], None)
+        sites = given.process.options.get("sites")
+    except (Prefix64Error, KeyError, ValueError, OSError):
         return instance
+    if len(names) > 1 and interface not in names:
+        return instance  # it is called by another name there: which is it?
     return dataclasses.replace(
         instance,
         # it may have been called by another of its names
         settings=dataclasses.replace(settings, interface=interface),
         ports=tuple(place for place in places if isinstance(place, int)),
-        hosts=_hosts(options["sites"], process, settings),
+        hosts=_hosts(sites, process, prefixes, settings),
     )
+
+
+def _asSeenFrom(process: int, options: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    The options with the path of the file as it is found from here. What the file says of other
+    paths is relative to it.
+    """
+    path = options["config"]
+    return {**options, "config": None if path is None else _seenFrom(process, path)}
 
 
 def commandLine(process: int) -> list[str]:
@@ -116,16 +134,22 @@ def _given(process: int) -> Iterator[dict[str, Any]]:
                 yield options
 
 
-def _hosts(path: str | None, process: int, settings: LinkSettings) -> tuple[Host, ...] | None:
+def _hosts(
+    path: str | None, process: int, served: Iterable[Prefix], settings: LinkSettings
+) -> tuple[Host, ...] | None:
     """
-    What has a site of its own, in the tree that the other process reads.
+    What has a site of its own on the interface, in the tree that the other process reads.
+
+    @param served: the prefixes of all its interfaces.
     """
     if path is None:
         return ()
+    isSeen = path.startswith(f"{_PROC}/{process}/")
     try:
-        return readSites(_seenFrom(process, path), settings.prefixes).hosts
+        hosts = readSites(path if isSeen else _seenFrom(process, path), tuple(served)).hosts
     except (Prefix64Error, OSError, ValueError):
         return None
+    return tuple(h for h in hosts if any(p.covers(h.prefix) for p in settings.prefixes))
 
 
 def _seenFrom(process: int, path: str) -> str:

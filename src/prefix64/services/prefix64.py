@@ -20,7 +20,7 @@ from prefix64.option_text import OptionText
 from prefix64.services.announcement import notes, served
 from prefix64.services.in_order import InOrder, stopped
 from prefix64.services.link import LinkService, startLinks
-from prefix64.services.signals import Hangup, interruptible, undisturbed
+from prefix64.services.signals import Hangup, HeldSignals, interruptible, undisturbed
 from prefix64.services.wanted import hostTables
 from prefix64.services.web import WebService
 from prefix64.settings import Settings
@@ -50,6 +50,7 @@ class Prefix64Service(InOrder):
         self._reactor = reactor
         self._edges = edges
         self._hangup = Hangup(self._hungUp, reactor)
+        self._held = HeldSignals()
         self.tables, parts = hostTables(settings)
         self.links = [
             LinkService(
@@ -78,10 +79,12 @@ class Prefix64Service(InOrder):
                 makeStateDirectory(self._settings.stateDirectory)
                 startLinks(self.links, self._edges)
                 self.web.privilegedStartService()
+                self._held.hold()
         except BaseException as error:
             with undisturbed():
                 for service in reversed(list(self)):
                     stopped(service)  # not waited for: the reactor does not run
+                self._held.release()
             if isinstance(error, Prefix64Error):
                 self._fail(str(error))
             raise
@@ -109,6 +112,7 @@ class Prefix64Service(InOrder):
         """
         super().startService()
         self._hangup.catch()
+        self._reactor.callWhenRunning(self._held.release)
         _log.info("{line}", line=self.announcement())
 
     def _hungUp(self) -> None:
@@ -128,6 +132,7 @@ class Prefix64Service(InOrder):
         """
         Stop in reverse order, each when the one before has stopped.
         """
+        self._held.release()
         yield super().stopService()
         self._hangup.release()
 

@@ -63,6 +63,32 @@ def undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+class HeldSignals:
+    """
+    Signals that end the process, held back by the kernel from the end of the start until the
+    reactor has its own handlers: in between they would end the process at once.
+    """
+
+    def __init__(self) -> None:
+        self._held: set[signal.Signals] = set()
+
+    def hold(self) -> None:
+        """
+        Begin.
+        """
+        if _isMainThread():
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+            self._held = set(ENDING) - before
+
+    def release(self) -> None:
+        """
+        End; what has come meanwhile comes now. May be called twice.
+        """
+        held, self._held = self._held, set()
+        if held:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, held)
+
+
 class Hangup:
     """
     SIGHUP, the end of the terminal or of the ssh session, which would end the process at once.
