@@ -973,7 +973,7 @@ class StopTests(World):
         Whichever it is: it is logged with its name, and what can be undone is.
         """
         for failing, name, left in (
-            (lambda: self.reactor.port, "stopListening", "web"),
+            (lambda: self.reactor.port, "stopListening", "web server"),
             (lambda: self.links[-1], "close", "icmpv6"),
             (lambda: self.guard, "close", "echo guard"),
         ):

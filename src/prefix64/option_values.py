@@ -143,7 +143,7 @@ def choice(option: str, choices: type[_E], text: str) -> _E:
     except ValueError:
         words = ", ".join(one.value for one in choices)
         raise OptionError(
-            OptionText("{option:{0!r}}: choose one of {1}", text, words, option=option)
+            OptionText("{option:{0!r}}: choose one of {1}", shortened(text), words, option=option)
         ) from None
 
 

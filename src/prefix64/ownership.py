@@ -210,7 +210,7 @@ class Ownership:
             name: frozenset().union(*(getattr(ownership, name) for ownership in every))
             for name in ("interfaceAddresses", "hostAddresses", "gateways", "neighbors")
         }
-        return cls(**merged)
+        return cls(**merged, forwards=all(ownership.forwards for ownership in every))
 
     def _single(self, addresses: Iterable[int], reason: str) -> list[tuple[Prefix, str]]:
         """

@@ -47,7 +47,8 @@ def steering(given: Mapping[str, Any]) -> Steering:
     @param given: texts by the names of options; what was not given is missing, or L{None}.
     @raise OptionError: one is wrong, or contradicts another.
     """
-    way = choice("routing", Way, given.get("routing") or Way.INPUT.value)
+    word = given.get("routing")
+    way = Way.INPUT if word is None else choice("routing", Way, word)
     ports, mark = given.get("ports"), given.get("fwmark")
     if (ports is None) is (way is Way.PORTS):
         raise OptionError(
@@ -118,7 +119,11 @@ def _service(text: str) -> Service:
     first, last = int(found[2]), int(found[3] or found[2])
     if not 1 <= first <= last <= _LAST_PORT:
         raise OptionError(
-            OptionText("{ports:{0!r}}: ports are from 1 to {1}", shortened(text), _LAST_PORT)
+            OptionText(
+                "{ports:{0!r}}: ports are from 1 to {1}, and a range begins with the lower one",
+                shortened(text),
+                _LAST_PORT,
+            )
         )
     return Service(SERVICE_PROTOCOLS[found[1]], first, last)
 

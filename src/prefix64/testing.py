@@ -398,6 +398,15 @@ class MemoryKernel:
         self.ourRoutes.add(route)
         self.log.append(f"add {route}")
 
+    def replaceRoute(self, old: Route, new: Route) -> None:
+        """
+        See L{IRoutingKernel.replaceRoute}.
+        """
+        self._mayRefuse()
+        self.ourRoutes.discard(old)
+        self.ourRoutes.add(new)
+        self.log.append(f"replace {old} by {new}")
+
     def deleteRoute(self, route: Route) -> None:
         """
         See L{IRoutingKernel.deleteRoute}.

@@ -37,6 +37,8 @@ class BorrowedSwitches:
         self._record = record
         self._index = 0
         self._restraint = Restraint()
+        self._owed: list[Changed] = []
+        self._written: list[Changed] | None = None
         self.changed: list[Changed] = []
 
     def plan(self, index: int | None) -> tuple[Sysctl, ...]:
@@ -61,8 +63,8 @@ class BorrowedSwitches:
             was.
         """
         wanted, left = self.plan(index), self._leftover(index)
-        self._index = index
-        self._putBack([change for change in left if not self._isMine(change)])
+        self._index, self._written = index, None
+        self._owed = self._putBack([change for change in left if not self._isMine(change)])
         before = {c.sysctl.path: c.before for c in left if self._isMine(c) and self._stands(c)}
         self.changed = [
             Changed(one, before.get(one.path) or self._kernel.switch(one.interface, one.name) or "")
@@ -72,6 +74,7 @@ class BorrowedSwitches:
             self._set(wanted)
         except Prefix64Error:
             self.giveBack()
+            self._index = 0  # nothing is borrowed, so it is to be tried again
             raise
 
     def _set(self, sysctls: Sequence[Sysctl]) -> None:
@@ -81,13 +84,38 @@ class BorrowedSwitches:
         @raise Prefix64Error: the kernel refused, or it cannot be written down.
         """
         others = self._others(sysctls)
-        self._record.write([*others, *self.changed], self._index)
+        self._owed = [*self._owed, *others]
+        self._writeDown([*self._owed, *self.changed])
         try:
-            for sysctl in (*(change.sysctl for change in others), *sysctls):
+            for change in others:
+                self._setOther(change.sysctl)
+            for sysctl in sysctls:
                 self._kernel.setSwitch(sysctl)
         finally:
-            self._putBack(others)
-        self._record.write(self.changed, self._index)
+            self._owed = self._putBack(self._owed)
+        self._writeDown([*self._owed, *self.changed])
+
+    def _setOther(self, sysctl: Sysctl) -> None:
+        """
+        Set a switch of another interface, unless that one is gone meanwhile.
+
+        @raise Prefix64Error: the kernel refused.
+        """
+        try:
+            self._kernel.setSwitch(sysctl)
+        except Prefix64Error:
+            if self._kernel.switch(sysctl.interface, sysctl.name) is not None:
+                raise
+
+    def _writeDown(self, changed: list[Changed]) -> None:
+        """
+        Write down what is to be put back, if it is something else than before.
+
+        @raise StateError: it cannot be written down.
+        """
+        if changed != self._written:
+            self._record.write(changed, self._index)
+            self._written = changed
 
     def _leftover(self, index: int | None) -> list[Changed]:
         """
@@ -141,34 +169,52 @@ class BorrowedSwitches:
         Put back what was changed, unless somebody else has changed it since. May be called twice.
         What the kernel refuses is logged, and stays written down.
         """
-        left = self._putBack(self.changed)
-        if self.changed:
-            try:
-                self._record.write(left, self._index)
-            except Prefix64Error as error:
-                _log.error("{error}", error=error)
-        self.changed = []
+        borrowed = [*self._owed, *self.changed]
+        if borrowed:
+            self._conclude(self._putBack(borrowed))
+        self._owed, self.changed = [], []
+
+    def _conclude(self, left: list[Changed]) -> None:
+        """
+        Write down what could not be put back; and that is all there is.
+        """
+        try:
+            self._record.write(left, self._index)
+        except Prefix64Error as error:
+            _log.error("{error}", error=error)
+        self._written = None
 
     def restore(self, index: int) -> None:
         """
-        Put back what an earlier run changed and left.
+        Put back what an earlier run changed and left. Its record goes, also where it is of an
+        interface or of a boot that is no more.
 
         @param index: of the interface that there is now.
         """
-        self.changed, self._index = self._leftover(index), index
-        self.giveBack()
+        self._index = index
+        self._conclude(self._putBack(self._leftover(index)))
 
-    def follow(self, index: int | None) -> None:
+    def follow(self, index: int | None) -> str | None:
         """
-        See whether the interface is another one now: with it its switches came and went.
+        See whether the interface is another one now: with it its switches came and went. Where it
+        is only called otherwise, they are put back.
 
         @param index: of the interface that there is now; L{None} for none.
+        @return: what the one that there was is called now, if that is something else.
         @raise Prefix64Error: the kernel refused.
         """
-        if index != self._index:
-            self.changed, self._index = [], index or 0
-            if index is not None:
-                self.borrow(index)
+        if (index or 0) == self._index:
+            return None
+        name = self._kernel.names().get(self._index)
+        if name == self._interface:
+            name = None
+        if name is not None:
+            self._putBack([_on(name, change) for change in self.changed])
+        self._conclude(self._owed)
+        self.changed, self._index = [], 0
+        if index is not None:
+            self.borrow(index)
+        return name
 
     def _putBack(self, changed: list[Changed]) -> list[Changed]:
         """
@@ -186,3 +232,11 @@ class BorrowedSwitches:
                 refused.insert(0, change)
                 _log.error("not undone: {error}", error=error)
         return refused
+
+
+def _on(name: str, change: Changed) -> Changed:
+    """
+    A change as it is on an interface that has another name now.
+    """
+    sysctl = change.sysctl
+    return Changed(Sysctl(name, sysctl.name, sysctl.value), change.before)

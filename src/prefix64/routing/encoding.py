@@ -12,10 +12,10 @@ from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from prefix64.addressing import formatAddress
-from prefix64.routing.entries import LOOPBACK, PROTOCOL, Proxy, Route, RouteKind, Rule
+from prefix64.routing.entries import LOOPBACK, PROTOCOL, Proxy, Route, Rule
 from prefix64.routing.facts import FR_ACT_BLACKHOLE, FR_ACT_TO_TBL
 from prefix64.routing.message_classes import rulemsg
-from prefix64.routing.table_messages import KIND_NUMBERS
+from prefix64.routing.table_messages import KIND_NUMBERS, METRIC
 
 NTF_PROXY = 0x08
 _EVERY_BIT = 0xFFFFFFFF
@@ -30,13 +30,12 @@ def routeMessage(route: Route) -> Any:
     message["family"], message["dst_len"] = socket.AF_INET6, route.destination.length
     message["table"], message["proto"] = _headerTable(route.table), PROTOCOL
     message["type"] = KIND_NUMBERS[route.kind]
-    attributes = [
+    message["attrs"] = [
         ("RTA_DST", formatAddress(route.destination.network)),
         ("RTA_TABLE", route.table),
+        ("RTA_PRIORITY", METRIC),
+        ("RTA_OIF", socket.if_nametoindex(LOOPBACK)),
     ]
-    if route.kind is RouteKind.LOCAL:
-        attributes.append(("RTA_OIF", socket.if_nametoindex(LOOPBACK)))
-    message["attrs"] = attributes
     return message
 
 
@@ -91,6 +90,18 @@ def proxyRequest() -> Any:
     """
     message = ndmsg()
     message["family"], message["flags"] = socket.AF_INET6, NTF_PROXY
+    return message
+
+
+def oneProxyRequest(proxy: Proxy) -> Any:
+    """
+    The body of an RTM_GETNEIGH that asks for one proxy entry, whoever made it.
+
+    @raise OSError: there is no such interface.
+    """
+    message = proxyRequest()
+    message["ifindex"] = socket.if_nametoindex(proxy.interface)
+    message["attrs"] = [("NDA_DST", formatAddress(proxy.address))]
     return message
 
 

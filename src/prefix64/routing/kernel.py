@@ -7,10 +7,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from pyroute2.netlink import NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL
+from pyroute2.netlink import NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE
 from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.rtnl import (
     RTM_DELNEIGH,
@@ -33,8 +34,14 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 from zope.interface import implementer
 
 from prefix64.errors import PrivilegeError, RoutingError
-from prefix64.routing.encoding import proxyMessage, proxyRequest, routeMessage, ruleMessage
-from prefix64.routing.entries import Proxy, Route, Rule, Sysctl
+from prefix64.routing.encoding import (
+    oneProxyRequest,
+    proxyMessage,
+    proxyRequest,
+    routeMessage,
+    ruleMessage,
+)
+from prefix64.routing.entries import PROTOCOL, Proxy, Route, Rule, Sysctl
 from prefix64.routing.facts import RouteFact, RuleFact
 from prefix64.routing.kernel_interface import IRoutingKernel
 from prefix64.routing.message_classes import netconfmsg, readForwarding, rulemsg
@@ -49,6 +56,7 @@ from prefix64.routing.messages import (
     readRouted,
 )
 from prefix64.routing.requests import RtnetlinkSocket
+from prefix64.routing.rule_list import RuleList
 from prefix64.routing.switches import readSwitch, switchedInterfaces, writeSwitch
 from prefix64.routing.table_messages import (
     readProxy,
@@ -66,6 +74,11 @@ class RoutingKernel(RtnetlinkSocket):
     """
     The kernel of the network namespace in which this was made.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rules: RuleList | None = None
+        self._rulesUsed = 0.0
 
     def link(self, name: str) -> Link | None:
         """
@@ -198,6 +211,15 @@ class RoutingKernel(RtnetlinkSocket):
                 ) from None
             raise _refused("route", route, error) from None
 
+    def replaceRoute(self, old: Route, new: Route) -> None:
+        """
+        See L{IRoutingKernel.replaceRoute}.
+        """
+        try:
+            self._request(RTM_NEWROUTE, routeMessage(new), _REPLACE)
+        except NetlinkError as error:
+            raise _refused("route", new, error) from None
+
     def deleteRoute(self, route: Route) -> None:
         """
         See L{IRoutingKernel.deleteRoute}.
@@ -208,6 +230,7 @@ class RoutingKernel(RtnetlinkSocket):
         """
         See L{IRoutingKernel.addRule}.
         """
+        self._rules = None
         try:
             self._request(RTM_NEWRULE, ruleMessage(rule), _ADD)
         except NetlinkError as error:
@@ -222,7 +245,30 @@ class RoutingKernel(RtnetlinkSocket):
         """
         See L{IRoutingKernel.deleteRule}.
         """
+        rules = self._ruleList()
+        alike, isThere = rules.before(rule)
+        if alike and not isThere:
+            return  # gone already
+        for specific in alike:
+            if specific is None:
+                self._rules = None
+                raise RoutingError(
+                    f"rule {rule}: somebody else's rule with our protocol stands before it, and "
+                    "would be deleted in its place: ip -6 rule shows it, ip -6 rule del removes it"
+                )
+            self.deleteRule(specific)
+            self.addRule(specific)  # which puts it behind
         self._delete(RTM_DELRULE, ruleMessage(rule), "rule", rule)
+        rules.deleted(rule)
+        self._rulesUsed = time.monotonic()
+
+    def _ruleList(self) -> RuleList:
+        """
+        The rules in their order. For deletions in a row they are read once.
+        """
+        if self._rules is None or time.monotonic() - self._rulesUsed > _IN_A_ROW:
+            self._rules = RuleList(self._dumpRules(lambda message: message))
+        return self._rules
 
     def foreignProxies(self) -> set[Proxy]:
         """
@@ -243,14 +289,26 @@ class RoutingKernel(RtnetlinkSocket):
         except NetlinkError as error:
             raise _refused("neighbor", proxy, error) from None
         except OSError as error:
-            raise RoutingError(f"neighbor {proxy}: {error.strerror}") from None
+            reason = error.strerror or "there is no such interface"
+            raise RoutingError(f"neighbor {proxy}: {reason}") from None
 
     def deleteProxy(self, proxy: Proxy) -> None:
         """
         See L{IRoutingKernel.deleteProxy}.
         """
         with contextlib.suppress(OSError):  # gone with its interface
-            self._delete(RTM_DELNEIGH, proxyMessage(proxy), "neighbor", proxy)
+            if self._isOurs(proxy):
+                self._delete(RTM_DELNEIGH, proxyMessage(proxy), "neighbor", proxy)
+
+    def _isOurs(self, proxy: Proxy) -> bool:
+        """
+        Tell whether an entry has our protocol: by its deletion the kernel does not ask.
+        """
+        try:
+            found = self._request(RTM_GETNEIGH, oneProxyRequest(proxy), NLM_F_ACK)
+        except NetlinkError:
+            return True  # let the deletion say what is wrong
+        return any(message.get_attr("NDA_PROTOCOL") == PROTOCOL for message in found)
 
     def _delete(self, kind: int, message: Any, what: str, value: object) -> None:
         """
@@ -263,8 +321,12 @@ class RoutingKernel(RtnetlinkSocket):
                 raise _refused(what, value, error) from None
 
 
+_IN_A_ROW = 0.005
+"""Seconds between deletions for which the order of the rules need not be read anew."""
+
 _WITHOUT_RULES = (errno.EAFNOSUPPORT, errno.EOPNOTSUPP)
 _ADD = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL
+_REPLACE = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE
 
 
 def _refused(what: str, value: object, error: NetlinkError) -> Exception:

@@ -115,6 +115,13 @@ class IRoutingKernel(Interface):
         @raise RoutingError: the kernel refused, or somebody else's stands there.
         """
 
+    def replaceRoute(old: Route, new: Route) -> None:
+        """
+        Put a route of ours in the place of another one of ours, for the same destination, at once.
+
+        @raise RoutingError: the kernel refused.
+        """
+
     def deleteRoute(route: Route) -> None:
         """
         Delete a route of ours. One that is gone already is no error.

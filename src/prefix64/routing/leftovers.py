@@ -75,16 +75,19 @@ def leftoverRoutes(
 
     @param found: the routes with our protocol in our table.
     @param mine: the rules of the earlier run.
-    @param others: the rules of other instances.
+    @param others: the rules of other instances that lead to our table, of whichever priority.
     """
-    prefixes = destinations([*plan.rules, *mine]) | {route.destination for route in plan.routes}
+    served = {route.destination for route in plan.routes}
+    named = destinations([*plan.rules, *mine])
     theirs = destinations(others) - {EVERYWHERE}
-    return [
-        route
-        for route in found
-        if any(prefix.covers(route.destination) for prefix in prefixes)
-        and not any(prefix.covers(route.destination) for prefix in theirs)
-    ]
+
+    def isOurs(route: Route) -> bool:
+        if any(prefix.covers(route.destination) for prefix in served):
+            return True
+        isNamed = any(prefix.covers(route.destination) for prefix in named)
+        return isNamed and not any(prefix.covers(route.destination) for prefix in theirs)
+
+    return list(filter(isOurs, found))
 
 
 def overlappingRules(
@@ -108,6 +111,33 @@ def overlappingRules(
         return others and any(prefix.overlaps(rule.destination) for prefix in served)
 
     return sorted(filter(overlaps, rules), key=str)
+
+
+def overlappingRoutes(
+    found: Iterable[Route],
+    rules: Iterable[Rule],
+    prefixes: Iterable[Prefix],
+    marked: Collection[int],
+) -> list[Route]:
+    """
+    The routes of ours by which an instance that is led to by a firewall mark serves an address of
+    some prefixes: its rule names neither a prefix nor an interface. What the rule of an interface
+    leads to is of that interface.
+
+    @param found: all routes with our protocol.
+    @param rules: all rules with our protocol.
+    @param prefixes: the served ones.
+    @param marked: the tables to which the marks of others that run lead.
+    """
+    named = [(rule.table, rule.destination) for rule in rules if rule.interface]
+    served = list(prefixes)
+
+    def overlaps(route: Route) -> bool:
+        if any(t == route.table and p.covers(route.destination) for t, p in named):
+            return False
+        return any(prefix.overlaps(route.destination) for prefix in served)
+
+    return sorted((one for one in found if one.table in marked and overlaps(one)), key=str)
 
 
 @dataclass(frozen=True)

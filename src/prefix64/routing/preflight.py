@@ -15,6 +15,7 @@ from prefix64.routing.entries import (
     LOOPBACK,
     MAIN_TABLE,
     PROTOCOL,
+    SERVICE_PROTOCOLS,
     TABLE,
     Numbers,
     Steering,
@@ -22,6 +23,10 @@ from prefix64.routing.entries import (
 )
 from prefix64.routing.facts import RTN_UNICAST, RouteFact, RuleFact
 from prefix64.routing.leftovers import isOfInstance
+
+LOOPBACK_SWITCH = "net/ipv6/conf/lo/disable_ipv6"
+
+_FIRST_UNPRIVILEGED = 1024
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class HostFacts:
     @ivar running: the interfaces that other instances serve which run.
     @ivar marked: the tables to which firewall marks lead of other instances which run.
     @ivar forwards: whether the host forwards what comes in on the interface.
+    @ivar loopbackIsOff: whether IPv6 is off on lo, which every route of ours leads to.
     @ivar siblings: the numbers of the other interfaces of this process.
     """
 
@@ -44,6 +50,7 @@ class HostFacts:
     running: frozenset[str] = frozenset()
     marked: frozenset[int] = frozenset()
     forwards: bool = True
+    loopbackIsOff: bool = False
     siblings: tuple[Numbers, ...] = ()
 
 
@@ -90,6 +97,11 @@ def objections(intent: Intent, facts: HostFacts) -> Iterator[Prefix64Error]:
                     "run one that has them, or do the routing yourself ({routing:none})"
                 )
             )
+        if facts.loopbackIsOff:
+            yield RoutingError(
+                "IPv6 is off on lo, so that no route can make a prefix this host's own: "
+                f"sysctl -w {LOOPBACK_SWITCH}=0"
+            )
         yield from _usedByOthers(intent.steering, facts)
         yield from _cutOff(intent, facts)
 
@@ -115,7 +127,7 @@ def _usedByOthers(steering: Steering, facts: HostFacts) -> Iterator[Prefix64Erro
     if steering.way is Way.PORTS:
         priorities.add(numbers.priority + 1)
     for rule in facts.rules:
-        leadsHere = rule.protocol == PROTOCOL and rule.table == numbers.table
+        leadsHere = rule.ours is not None and rule.table == numbers.table
         inTheWay = rule.priority in priorities or leadsHere
         if inTheWay and not _isPrefix64s(rule, numbers, facts):
             yield RoutingError(_whose(rule, facts.rules))
@@ -175,7 +187,8 @@ def _cutOff(intent: Intent, facts: HostFacts) -> Iterator[Prefix64Error]:
     """
     if not intent.local or intent.steering.way is Way.FWMARK:
         return
-    lost = dict.fromkeys(facts.sshPeers, "the ssh connection of") | dict.fromkeys(
+    peers = facts.sshPeers if _takesAnswers(intent.steering) else ()
+    lost = dict.fromkeys(peers, "the ssh connection of") | dict.fromkeys(
         _defaultGateways(facts.routes), "the default gateway"
     )
     for address, what in sorted(lost.items()):
@@ -185,6 +198,18 @@ def _cutOff(intent: Intent, facts: HostFacts) -> Iterator[Prefix64Error]:
             cut = "{prefix:{0}} would cut this host off from {1} {2}: add {exclude:{2}}"
             other = "serve another prefix" if intent.interface == LOOPBACK else "leave {local} out"
             yield OptionError(OptionText(f"{cut}, or {other}", prefix, what, text))
+
+
+def _takesAnswers(steering: Steering) -> bool:
+    """
+    Tell whether what this host sends to the port of somebody who connected to it may become its
+    own: such a port is one of those that need no privilege.
+    """
+    return steering.way is not Way.PORTS or any(
+        service.protocol == SERVICE_PROTOCOLS["tcp"]
+        and (not service.first or service.last >= _FIRST_UNPRIVILEGED)
+        for service in steering.services
+    )
 
 
 def _defaultGateways(routes: Iterable[RouteFact]) -> list[int]:

@@ -82,6 +82,12 @@ class Rehearsal:
 
     deleteRule = deleteRoute = deleteProxy = _delete
 
+    def replaceRoute(self, old: Route, new: Route) -> None:
+        """
+        Refuse, too.
+        """
+        self._delete(old)
+
 
 class RehearsedRecord(SwitchRecord):
     """

@@ -29,11 +29,11 @@ class Restraint:
         @return: what is to be put back, and what is now left alone, each as text, in order.
         """
         back, left = [], []
+        self._putBack = {one: at for one, at in self._putBack.items() if now - at < AGAIN}
         for one in missing:
             if one in self.abandoned:
                 continue
-            before = self._putBack.get(one)
-            if before is not None and now - before < AGAIN:
+            if one in self._putBack:
                 self.abandoned.add(one)
                 left.append(str(one))
             else:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
 from pathlib import Path
 
 from prefix64.addressing import parseAddress
@@ -16,9 +17,12 @@ SSH_PORT = 22
 
 _CONNECTIONS = Path("/proc/thread-self/net/tcp6")
 _PROCESSES = Path("/proc")
-_ESTABLISHED = "01"
+_ENTRY = re.compile(
+    r" *\d+: [0-9A-F]{32}:(?P<port>[0-9A-F]{4}) (?P<peer>[0-9A-F]{32}):[0-9A-F]{4} 01 "
+)
+"""An established connection: its number, its local address and port, its peer, and its state."""
+
 _MOST_ANCESTORS = 64
-_WORD = 4
 
 
 def sshPeers() -> frozenset[int]:
@@ -35,13 +39,11 @@ def _connected() -> set[int]:
     The peers of established connections to port 22.
     """
     found = set()
-    with contextlib.suppress(OSError):
-        for line in _CONNECTIONS.read_text().splitlines()[1:]:
-            words = line.split()
-            if len(words) > _WORD and words[3] == _ESTABLISHED:
-                port = int(words[1].rpartition(":")[2], 16)
-                if port == SSH_PORT:
-                    found.add(_address(words[2].rpartition(":")[0]))
+    with contextlib.suppress(OSError), open(_CONNECTIONS, encoding="ascii") as connections:
+        for line in connections:
+            peer = _ENTRY.match(line)
+            if peer is not None and int(peer["port"], 16) == SSH_PORT:
+                found.add(_address(peer["peer"]))
     return found
 
 
@@ -49,7 +51,7 @@ def _address(digits: str) -> int:
     """
     An address as /proc/net/tcp6 has it: four words, each in the byte order of the host.
     """
-    words = (int(digits[i : i + 8], 16).to_bytes(4, "little") for i in range(0, 32, 8))
+    words = (int(digits[i : i + 8], 16).to_bytes(4, sys.byteorder) for i in range(0, 32, 8))
     return int.from_bytes(b"".join(words), "big")
 
 
@@ -65,7 +67,9 @@ def _startedFrom() -> set[int]:
                 peer = entry.partition(b"=")[2].split(b" ")[0].decode("ascii", "replace")
                 with contextlib.suppress(AddressError):
                     found.add(parseAddress(peer))
-        parent = re.search(rb"^PPid:\s*(\d+)", _bytes(_PROCESSES / str(process) / "status"), re.M)
+        parent = re.search(
+            rb"^PPid:\s*(\d{1,10})$", _bytes(_PROCESSES / str(process) / "status"), re.M
+        )
         process = int(parent[1]) if parent else 0
         if process <= 1:
             break

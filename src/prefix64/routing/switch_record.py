@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import struct
 from collections.abc import Iterator
@@ -20,11 +21,14 @@ from typing import Any
 from prefix64.errors import StateError
 from prefix64.option_text import OptionText
 from prefix64.routing.entries import Sysctl
+from prefix64.routing.plan import PROXY_SWITCHES
 
 _SO_NETNS_COOKIE = 71
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE = "/proc/thread-self/ns/net"
 _MOST_BYTES = 1 << 20
+_LONGEST_NAME = 15
+"""Bytes in the name of an interface, at most (IFNAMSIZ)."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +78,20 @@ class SwitchRecord:
 
     def read(self, index: int | None) -> list[Changed]:
         """
-        What an earlier run changed, in order, and did not put back.
+        What an earlier run changed, in order, and did not put back. What that was on other
+        interfaces is so whichever interface there is now.
 
         @param index: of the interface that there is now; another one has switches of its own.
         @return: nothing, if there is no such run, or nothing that could be read.
         """
         try:
             found = self._document()
-            return list(map(_changed, found["switches"])) if _isNow(found, index) else []
-        except (OSError, ValueError, KeyError, TypeError):
+            if not _isNow(found, found["index"]):
+                return []
+            changed, same = list(map(_changed, found["switches"])), _isNow(found, index)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return []
+        return [one for one in changed if same or one.sysctl.interface != self._interface]
 
     def isStale(self, index: int | None) -> bool:
         """
@@ -94,8 +102,8 @@ class SwitchRecord:
         @return: whether that is certain.
         """
         try:
-            return not _isNow(self._document(), index)
-        except (OSError, ValueError, KeyError, TypeError):
+            return not _isNow(self._document(), index) and not self.read(index)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return False
 
     @property
@@ -172,9 +180,12 @@ def _changed(row: Any) -> Changed:
     """
     Read one row of a record.
 
-    @raise ValueError: it is none. A name leads nowhere else.
+    @raise ValueError: it is none that is written here. A name leads nowhere else.
     """
     interface, name, before, value = map(str, row)
-    if "/" in interface + name or not interface.strip(".") or not name.strip("."):
+    isName = 0 < len(os.fsencode(interface)) <= _LONGEST_NAME and not set(interface) & set("/\0")
+    ofOne = interface not in (".", "..", "all", "default")
+    numbers = all(re.fullmatch("-?[0-9]{1,10}", number) for number in (before, value))
+    if not (isName and ofOne and numbers and name in PROXY_SWITCHES):
         raise ValueError(row)
     return Changed(Sysctl(interface, name, value), before)

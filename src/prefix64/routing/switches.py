@@ -32,14 +32,14 @@ def writeSwitch(sysctl: Sysctl) -> None:
     """
     Set a switch.
 
-    @raise PrivilegeError: CAP_NET_ADMIN is missing.
+    @raise PrivilegeError: CAP_NET_ADMIN is missing, or /proc/sys is for reading only.
     @raise RoutingError: the kernel refused.
     """
     try:
         with open(_ROOT / sysctl.interface / sysctl.name, "w") as switch:
             switch.write(sysctl.value)
     except OSError as error:
-        if error.errno in (errno.EPERM, errno.EACCES):
+        if error.errno in (errno.EPERM, errno.EACCES, errno.EROFS):
             raise PrivilegeError(
                 f"sysctl {sysctl}: it needs CAP_NET_ADMIN, and /proc/sys that can be written to: "
                 "run it as root (sudo)"

@@ -27,6 +27,9 @@ _KINDS = {
 }
 KIND_NUMBERS = {kind: number for number, kind in _KINDS.items()}
 
+METRIC = 1024
+"""The metric of our routes, which is the one that a route has of which nobody says another."""
+
 _PLAIN_RULE = frozenset(
     {
         "FRA_DST",
@@ -53,12 +56,14 @@ def readRoute(message: Any) -> Route | None:
     """
     Read a route, of whichever table.
 
-    @return: L{None} for one that is not ours: of another protocol, or of another kind.
+    @return: L{None} for one that is not ours: of another protocol, metric or kind.
     """
     kind = _KINDS.get(message["type"])
     if kind is None or message["proto"] != PROTOCOL or message["src_len"]:
         return None
     if message["family"] != socket.AF_INET6:
+        return None
+    if message.get_attr("RTA_PRIORITY") not in (None, METRIC):
         return None
     table = message.get_attr("RTA_TABLE") or message["table"]
     return Route(kind, destinationOf(message, "RTA_DST"), table=table)
@@ -89,7 +94,9 @@ def readRule(message: Any) -> Rule | None:
     if message["action"] == FR_ACT_BLACKHOLE and names <= _PLAIN_RULE:
         return Rule(interface, destination, table=0, priority=priority)
     wholePort = message.get_attr("FRA_DPORT_MASK") in (None, _WHOLE_PORT)
-    if message["action"] != FR_ACT_TO_TBL or not names <= _SERVICE_RULE or not wholePort:
+    hasProtocol = "FRA_IP_PROTO" in names or names <= _PLAIN_RULE
+    ofService = names <= _SERVICE_RULE and wholePort and hasProtocol
+    if message["action"] != FR_ACT_TO_TBL or not ofService:
         return None
     service = _readService(message)
     return Rule(interface, destination, service, 0, table, priority)

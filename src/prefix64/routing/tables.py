@@ -15,7 +15,7 @@ from twisted.logger import Logger
 
 from prefix64.addressing import Prefix
 from prefix64.errors import Prefix64Error, PrivilegeError, RoutingError
-from prefix64.routing.entries import Numbers, Proxy, Route, Rule
+from prefix64.routing.entries import Numbers, Proxy, Route, RouteKind, Rule
 from prefix64.routing.kernel_interface import IRoutingKernel
 from prefix64.routing.leftovers import (
     deletionOrder,
@@ -95,7 +95,9 @@ class RoutingTables:
         """
         found = self._rulesInKernel()
         self.rules = leftoverRules(found, plan, self._interface, self._marksAreOthers)
-        left = leftoverRoutes(self._routesInKernel(), plan, self.rules, found - self.rules)
+        others = self._kernel.rules() - self.rules
+        leadingHere = [rule for rule in others if rule.table == self._numbers.table]
+        left = leftoverRoutes(self._routesInKernel(), plan, self.rules, leadingHere)
         self.routes = {route.destination: route for route in left}
         self.proxies = self._proxiesInKernel()
 
@@ -125,22 +127,60 @@ class RoutingTables:
         @raise Prefix64Error: the kernel refused. What was done until then is known, and the next
             update goes on from there.
         """
-        wanted = {route.destination: route for route in plan.routes}
         for proxy in sorted(self.proxies.difference(plan.proxies), key=str):
             self._kernel.deleteProxy(proxy)
             self.proxies.remove(proxy)
         for rule in self._missing(plan.rules, self.rules):
             self._add(rule, self.rules.add, self._kernel.addRule, self.rules.remove)
-        for route in undoOrder(self.routes.values()):
-            if wanted.get(route.destination) != route:
-                self._kernel.deleteRoute(route)
-                del self.routes[route.destination]
-        for route in self._missing(plan.routes, set(self.routes.values())):
-            self._add(route, self._remember, self._kernel.addRoute, self._forget)
+        self._updateRoutes(plan)
         for rule in sorted(self.rules.difference(plan.rules), key=deletionOrder):
             self._kernel.deleteRule(rule)
             self.rules.remove(rule)
         self._addProxies(plan)
+
+    def _updateRoutes(self, plan: RoutingPlan) -> None:
+        """
+        Change the routes. What was a hole and is one afterwards is one in between, too: one hole
+        changes its kind at once, and one that others take the place of goes after they have come.
+        """
+        unwanted = undoOrder(set(self.routes.values()).difference(plan.routes))
+        wanted = self._missing(plan.routes, set(self.routes.values()))
+        holes = [route for route in wanted if route.kind is not RouteKind.LOCAL]
+        local = [route for route in wanted if route.kind is RouteKind.LOCAL]
+        changed = {route.destination for route in holes} & {
+            route.destination for route in unwanted if route.kind is not RouteKind.LOCAL
+        }
+        rest = [route for route in unwanted if route.destination not in changed]
+        self._deleteRoutes(route for route in rest if not _isTakenOver(route, holes))
+        for route in holes:
+            if route.destination in changed:
+                self._kernel.replaceRoute(self.routes[route.destination], route)
+                self._remember(route)
+            else:
+                self._add(route, self._remember, self._kernel.addRoute, self._forget)
+        self._deleteRoutes(route for route in rest if _isTakenOver(route, holes))
+        for route in local:
+            self._add(route, self._remember, self._kernel.addRoute, self._forget)
+
+    def renamed(self, name: str) -> None:
+        """
+        Take the neighbor proxies out of an interface that has another name now.
+
+        @param name: what it is called.
+        @raise Prefix64Error: the kernel refused.
+        """
+        mine = {proxy.address for proxy in self.proxies}
+        for proxy in sorted(self._kernel.proxies(), key=str):
+            if proxy.interface == name and proxy.address in mine:
+                self._kernel.deleteProxy(proxy)
+
+    def _deleteRoutes(self, routes: Iterable[Route]) -> None:
+        """
+        Delete routes that are not wanted any more.
+        """
+        for route in routes:
+            self._kernel.deleteRoute(route)
+            del self.routes[route.destination]
 
     def _missing(self, wanted: Iterable[_T], there: set[_T]) -> list[_T]:
         """
@@ -237,3 +277,11 @@ class RoutingTables:
             delete(what)
         except (RoutingError, PrivilegeError) as error:
             _log.error("not undone: {error}", error=error)
+
+
+def _isTakenOver(route: Route, holes: Iterable[Route]) -> bool:
+    """
+    Tell whether a hole has addresses that new holes are to have.
+    """
+    isHole = route.kind is not RouteKind.LOCAL
+    return isHole and any(hole.destination.overlaps(route.destination) for hole in holes)

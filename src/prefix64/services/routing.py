@@ -381,21 +381,25 @@ class RoutingService(Service):
         means it.
         """
         assert self._routing is not None
-        now, downs = self._edges.clock(), self.state.downs - self._downs
-        self._downs = self.state.downs.copy()
+        now, counted = self._edges.clock(), self.state.downs.copy()
+        downs = counted - self._downs
 
         def excused(one: Hashable) -> bool:
             flushed = isinstance(one, Route) and downs[LOOPBACK]
             return bool(flushed or (isinstance(one, Proxy) and downs[one.interface]))
 
+        missing: list[str] = []
+        left: list[str] = []
         try:
             self.state.refresh()
             missing, left = self._routing.reread(now, excused)
-            changed, leftChanged = self._rereadSwitches(now)
+            self._downs = counted
+            self._saySwitched(*self._rereadSwitches(now))
         except Prefix64Error as error:
             self._tryAgain(error)
             return
-        self._sayMissing([*missing, *changed], [*left, *leftChanged])
+        finally:
+            self._sayMissing(missing, left)
         lost, self._lost = self._lost, False
         self._compare(bool(missing) or lost)
 
@@ -417,6 +421,19 @@ class RoutingService(Service):
             _log.error(
                 "somebody deletes {what} again and again: it is left alone until prefix64 starts "
                 "anew; find out who does it (ip monitor rule route)",
+                what=" and ".join(left),
+            )
+
+    def _saySwitched(self, back: list[str], left: list[str]) -> None:
+        """
+        Say which switches somebody has set otherwise, and what becomes of them.
+        """
+        if back:
+            _log.warn("somebody changed sysctls: setting {what} again", what=" and ".join(back))
+        if left:
+            _log.error(
+                "somebody changes sysctls again and again: {what} is left alone until prefix64 "
+                "starts anew, and what --ndp kernel serves may not be reached",
                 what=" and ".join(left),
             )
 
@@ -464,7 +481,9 @@ class RoutingService(Service):
         """
         assert self._routing is not None
         if self._usesProxies and self._switches is not None:
-            self._switches.follow(None if self.link is None else self.link.index)
+            otherName = self._switches.follow(None if self.link is None else self.link.index)
+            if otherName is not None:
+                self._routing.renamed(otherName)
         self._routing.update(self._plan())
 
     def _tryAgain(self, error: Prefix64Error) -> None:

@@ -13,10 +13,10 @@ from prefix64.hosts.table import CurrentTable, HostTable
 from prefix64.icmpv6.neighbor import listedHosts
 from prefix64.instance_lock import markLock
 from prefix64.ownership import Ownership
-from prefix64.routing.entries import GuardKind, GuardTable
+from prefix64.routing.entries import LOOPBACK, GuardKind, GuardTable, Way
 from prefix64.routing.host_state import HostState
 from prefix64.routing.kernel_interface import IRoutingKernel
-from prefix64.routing.leftovers import overlappingRules
+from prefix64.routing.leftovers import overlappingRoutes, overlappingRules
 from prefix64.routing.messages import Link
 from prefix64.routing.plan import RoutingPlan, guardTable, plan, proxies
 from prefix64.routing.preflight import HostFacts, Intent, objection
@@ -108,7 +108,33 @@ def obstacle(
                 f"{rule.destination} is served on {rule.interface} already {by}: "
                 "stop that first, or serve another prefix"
             )
+    marked = _markedByOthers(settings, kernel, holder, siblings)
+    for route in overlappingRoutes(kernel.routes(), kernel.rules(), settings.prefixes, marked):
+        return InterfaceError(
+            f"{route.destination} is served by --routing fwmark and table {route.table} already "
+            f"{marked[route.table]}: stop that first, or serve another prefix"
+        )
     return objection(_intent(settings, state), _facts(state, kernel, holder, sshPeers, siblings))
+
+
+def _markedByOthers(
+    settings: LinkSettings,
+    kernel: IRoutingKernel,
+    holder: Callable[[str], str | None],
+    siblings: Sequence[LinkSettings],
+) -> dict[int, str]:
+    """
+    The tables to which the firewall marks of other instances that run lead, each with the one who
+    runs, in words. The locks of those of this process are its own.
+    """
+    mine = {
+        one.steering.numbers.table
+        for one in (settings, *siblings)
+        if one.steering.way is Way.FWMARK
+    }
+    tables = sorted({rule.table for rule in kernel.rules() if not rule.interface} - mine)
+    held = {table: holder(markLock(table)) for table in tables}
+    return {table: by for table, by in held.items() if by is not None}
 
 
 def _intent(settings: LinkSettings, state: HostState) -> Intent:
@@ -145,5 +171,6 @@ def _facts(
         frozenset(name for name in names if holder(name)),
         frozenset(table for table in tables if holder(markLock(table))),
         state.forwardsPackets,
-        tuple(sibling.steering.numbers for sibling in siblings),
+        loopbackIsOff=kernel.switch(LOOPBACK, "disable_ipv6") == "1",
+        siblings=tuple(sibling.steering.numbers for sibling in siblings),
     )

@@ -37,7 +37,7 @@ class WebService(Service):
     @ivar ports: the listening ports.
     """
 
-    name = "web"
+    name = "web server"  # with a blank, for an interface may be called C{web}
 
     def __init__(
         self, reactor: Any, settings: Settings, tables: CurrentTable, edges: Edges
