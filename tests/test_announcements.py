@@ -14,7 +14,7 @@ from prefix64.addressing import parsePrefix
 from prefix64.hosts.directory import SitesDirectory
 from prefix64.hosts.model import Host, WelcomeSite
 from prefix64.icmpv6.policies import AdvertisementSource, RouterFlag
-from prefix64.routing.messages import InterfaceAddress, Link
+from prefix64.kernel.messages import InterfaceAddress, Link
 from prefix64.services.announcements import INTERVAL, MOST_HOSTS
 from prefix64.services.prefix64 import Prefix64Service
 from tests import test_services

@@ -13,11 +13,11 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from prefix64.errors import InterfaceError, InterruptedStart
-from prefix64.option_values import findLink
-from prefix64.routing import arrival
-from prefix64.routing.arrival import awaitLink, canExist
-from prefix64.routing.kernel import RoutingKernel
-from prefix64.routing.messages import Link
+from prefix64.kernel import arrival
+from prefix64.kernel.arrival import awaitLink, canExist
+from prefix64.kernel.messages import Link
+from prefix64.kernel.routing_kernel import RoutingKernel
+from prefix64.options.values import findLink
 
 ETH0 = Link("eth0", 2, 1, b"\x02\0\0\0\0\x01", True)
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from prefix64.errors import RoutingError, StateError
+from prefix64.kernel.borrowed import BorrowedSwitches
+from prefix64.kernel.messages import Link
+from prefix64.kernel.switch_record import Changed, SwitchRecord
 from prefix64.link.packet_socket import ETHERNET
-from prefix64.routing.borrowed import BorrowedSwitches
 from prefix64.routing.entries import Sysctl
-from prefix64.routing.messages import Link
-from prefix64.routing.switch_record import Changed, SwitchRecord
 from prefix64.testing import MemoryKernel
 
 examples = settings(max_examples=100, deadline=None, derandomize=True)

@@ -16,6 +16,7 @@ from prefix64.cleanup.command import asJson, lines
 from prefix64.edges import Edges
 from prefix64.errors import InterfaceError, RoutingError
 from prefix64.instance_lock import markLock
+from prefix64.kernel.switch_record import Changed, SwitchRecord
 from prefix64.ownership import Ownership
 from prefix64.routing.entries import (
     EVERYWHERE,
@@ -35,7 +36,6 @@ from prefix64.routing.facts import RuleFact
 from prefix64.routing.leftovers import Leftovers, Running, leftovers, otherNumbers
 from prefix64.routing.plan import plan
 from prefix64.routing.preflight import HostFacts, Intent, objection
-from prefix64.routing.switch_record import Changed, SwitchRecord
 from prefix64.testing import MemoryKernel, MemoryLock
 from tests.test_cli import runMain
 

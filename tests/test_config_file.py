@@ -17,18 +17,18 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from prefix64.addressing import parsePrefix
-from prefix64.config_file import LARGEST_FILE, ConfigFile, readConfigFile
-from prefix64.config_keys import MOST_INTERFACES, OF_LINK, OF_PROCESS, OF_TABLES
-from prefix64.config_values import LONGEST_TEXT
 from prefix64.errors import ConfigError, InterfaceError
 from prefix64.icmpv6.policies import DadPolicy, RouterFlag
+from prefix64.kernel.messages import Link
 from prefix64.link.packet_socket import ETHERNET
 from prefix64.ndppd.conversion import Served
 from prefix64.ndppd.writing import toml
 from prefix64.option_text import OptionText
-from prefix64.options import Options
+from prefix64.options.command_line import Options
+from prefix64.options.file import LARGEST_FILE, ConfigFile, readConfigFile
+from prefix64.options.file_keys import MOST_INTERFACES, OF_LINK, OF_PROCESS, OF_TABLES
+from prefix64.options.file_values import LONGEST_TEXT
 from prefix64.routing.entries import Way
-from prefix64.routing.messages import Link
 from prefix64.settings import EchoMode, LinkSettings, Settings
 
 DOCUMENTATION = Path(__file__).parent.parent / "docs" / "options.md"

@@ -50,10 +50,10 @@ from prefix64.doctor.traffic_checks import (
     checkSnooping,
     checkSolicitations,
 )
+from prefix64.kernel.messages import Link
 from prefix64.ownership import Ownership
 from prefix64.routing.entries import Route, RouteKind, Rule
 from prefix64.routing.facts import RouteFact, RuleFact
-from prefix64.routing.messages import Link
 from prefix64.routing.plan import plan
 from prefix64.settings import LinkSettings
 from tests.test_cli import runMain

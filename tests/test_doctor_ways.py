@@ -35,7 +35,7 @@ from prefix64.doctor.ways import contradictions, derived, judged, texts, words
 from prefix64.errors import OptionError
 from prefix64.hosts.model import Host, WelcomeSite
 from prefix64.hosts.table import HostTable
-from prefix64.link_options import linkSettings
+from prefix64.options.link import linkSettings
 from prefix64.ownership import Ownership
 from prefix64.routing.entries import Proxy, Route, Rule, Service
 from prefix64.routing.facts import RouteFact, RuleFact

@@ -22,7 +22,7 @@ from prefix64.endpoint.words import EndpointError, PortError, inEndpointWords, s
 from prefix64.errors import ListenError, OptionError, Prefix64Error
 from prefix64.icmpv6.policies import AdvertisementSource, DadPolicy, RespondPolicy, RouterFlag
 from prefix64.option_text import OptionText
-from prefix64.option_values import defaultStateDirectory
+from prefix64.options.values import defaultStateDirectory
 from prefix64.routing.entries import Numbers, Service, Steering, Way
 from prefix64.settings import EchoMode, LinkSettings, NdpMode
 from prefix64.web.listening import BACKLOG

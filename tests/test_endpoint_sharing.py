@@ -23,9 +23,9 @@ from prefix64.endpoint.parser import parseEndpoint
 from prefix64.endpoint.sharing import SharedLinks
 from prefix64.endpoint.words import EndpointError, PortError
 from prefix64.errors import InterfaceError, OptionError, Prefix64Error, PrivilegeError, RoutingError
+from prefix64.kernel.messages import Link
 from prefix64.option_text import OptionText
 from prefix64.ownership import Owner
-from prefix64.routing.messages import Link
 from prefix64.testing import MemoryLock
 from tests.test_services import World
 

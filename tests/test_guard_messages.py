@@ -17,9 +17,9 @@ from zope.interface.verify import verifyObject
 from prefix64 import privileges
 from prefix64.addressing import Prefix, mergedRanges, parsePrefix
 from prefix64.errors import GuardError, PrivilegeError
-from prefix64.routing import nftables as nft
+from prefix64.kernel import nftables as nft
+from prefix64.kernel.guard import Guard, IGuard
 from prefix64.routing.entries import GuardKind
-from prefix64.routing.guard import Guard, IGuard
 from prefix64.testing import MemoryGuard
 
 examples = settings(max_examples=200, deadline=None, derandomize=True)

@@ -11,18 +11,18 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from prefix64.addressing import formatAddress, parseAddress, parsePrefix
 from prefix64.errors import RoutingError
-from prefix64.ownership import Owner
-from prefix64.routing.entries import PRIORITY, PROTOCOL, TABLE, Route, RouteKind, Rule
-from prefix64.routing.facts import FR_ACT_TO_TBL, RTN_UNICAST
-from prefix64.routing.host_state import (
+from prefix64.kernel.host_state import (
     LOOPBACK_INDEX,
     MOST_GATEWAYS,
     MOST_NEIGHBORS,
     MOST_ROUTED,
     HostState,
 )
-from prefix64.routing.messages import InterfaceAddress, InterfaceRoute, Link, readLink
-from prefix64.routing.table_messages import KIND_NUMBERS
+from prefix64.kernel.messages import InterfaceAddress, InterfaceRoute, Link, readLink
+from prefix64.kernel.table_messages import KIND_NUMBERS
+from prefix64.ownership import Owner
+from prefix64.routing.entries import PRIORITY, PROTOCOL, TABLE, Route, RouteKind, Rule
+from prefix64.routing.facts import FR_ACT_TO_TBL, RTN_UNICAST
 from prefix64.testing import MemoryKernel
 
 SERVED = parsePrefix("2001:db8::/64")

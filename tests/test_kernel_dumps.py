@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from prefix64.addressing import parsePrefix
 from prefix64.errors import RoutingError
+from prefix64.kernel.routing_kernel import RoutingKernel
 from prefix64.routing.entries import Route, RouteKind, Rule
-from prefix64.routing.kernel import RoutingKernel
 
 
 class DumpTests(SynchronousTestCase):

@@ -9,11 +9,11 @@ import errno
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyClass, verifyObject
 
+from prefix64.kernel.guard import Guard, IGuard
+from prefix64.kernel.interface import IRoutingKernel
+from prefix64.kernel.routing_kernel import RoutingKernel
 from prefix64.link.packet_socket import ILinkSocket, PacketSocket
 from prefix64.routing.entries import GuardKind
-from prefix64.routing.guard import Guard, IGuard
-from prefix64.routing.kernel import RoutingKernel
-from prefix64.routing.kernel_interface import IRoutingKernel
 from prefix64.testing import MemoryGuard, MemoryKernel, MemoryLink
 from tests.frames import HOST_LINK, linkBytes
 from tests.link_contract import LinkSocketTestsMixin

@@ -16,7 +16,7 @@ from prefix64.ndppd.conversion import FORWARD, MOST_PREFIXES, OWN, Conversion, S
 from prefix64.ndppd.model import AUTO, IFACE, STATIC, Proxy, Rule
 from prefix64.ndppd.reading import readSettings
 from prefix64.ndppd.writing import toml
-from prefix64.option_values import excludedBlocks, servedPrefixes
+from prefix64.options.values import excludedBlocks, servedPrefixes
 
 
 def converted(text: str, static: str | None = None) -> Conversion:

@@ -14,6 +14,7 @@ from prefix64.addressing import parsePrefix
 from prefix64.edges import Edges
 from prefix64.hosts.directory import SitesDirectory
 from prefix64.hosts.model import Host, StaticSite
+from prefix64.kernel.messages import Link
 from prefix64.link.packet_socket import ETHERNET
 from prefix64.planning.command import asJson, lines
 from prefix64.planning.link_plan import LinkPlan, Planning
@@ -29,7 +30,6 @@ from prefix64.routing.entries import (
     Sysctl,
     Way,
 )
-from prefix64.routing.messages import Link
 from prefix64.services.link import startLinks
 from prefix64.services.prefix64 import Prefix64Service, makeStateDirectory
 from prefix64.settings import LinkSettings, NdpMode, Settings

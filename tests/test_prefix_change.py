@@ -13,13 +13,13 @@ from prefix64.addressing import Prefix, parseAddress, parsePrefix
 from prefix64.errors import GuardError, InterfaceError, Prefix64Error, RoutingError
 from prefix64.hosts.directory import SitesDirectory
 from prefix64.hosts.model import Host, WelcomeSite
+from prefix64.kernel.message_classes import EVERY_INTERFACE
+from prefix64.kernel.messages import InterfaceRoute, Link
+from prefix64.kernel.monitor import NETCONF
 from prefix64.link.socket_filter import icmpv6Filter
 from prefix64.ownership import Owner
 from prefix64.routing.entries import Route, RouteKind, Rule, Service, Steering, Way
 from prefix64.routing.facts import RouteFact
-from prefix64.routing.message_classes import EVERY_INTERFACE
-from prefix64.routing.messages import InterfaceRoute, Link
-from prefix64.routing.monitor import NETCONF
 from prefix64.routing.plan import plan
 from prefix64.services.link import LinkService
 from prefix64.services.routing import REREAD_DELAY

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from prefix64.addressing import parseAddress, parsePrefix
 from prefix64.errors import InterfaceError, Prefix64Error, ProbeError
+from prefix64.kernel.messages import InterfaceAddress, Link
 from prefix64.link.packet_socket import ILinkSocket
 from prefix64.probe.asker import Asker, Host, findAsker
 from prefix64.probe.command import takeSteps
@@ -26,7 +27,6 @@ from prefix64.probe.reading import readPacket
 from prefix64.probe.report import Report, stepLines
 from prefix64.probe.writing import writeQuestion
 from prefix64.routing.entries import Route, RouteKind
-from prefix64.routing.messages import InterfaceAddress, Link
 from prefix64.testing import MemoryKernel, MemoryLink
 from tests import frames
 from tests.frames import (

@@ -9,7 +9,7 @@ from socket import AF_INET
 
 from prefix64.icmpv6.neighbor import LinkIdentity
 from prefix64.icmpv6.policies import DadPolicy, RouterFlag
-from prefix64.routing.monitor import ADDRESS, LINK, NETCONF, ROUTE, RULE
+from prefix64.kernel.monitor import ADDRESS, LINK, NETCONF, ROUTE, RULE
 from tests import test_services
 from tests.frames import HOST_LINK, TARGET, linkBytes, probe, solicitation
 from tests.test_host_state import ETH0, ETH1, Message, linkEvent

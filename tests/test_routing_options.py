@@ -10,9 +10,9 @@ from twisted.python import usage
 
 from prefix64 import privileges
 from prefix64.addressing import parsePrefix
-from prefix64.link_options import linkSettings
+from prefix64.options.link import linkSettings
+from prefix64.options.routing import MOST_FORWARDED, MOST_SERVICES
 from prefix64.routing.entries import Numbers, Service, Steering, Way
-from prefix64.routing_values import MOST_FORWARDED, MOST_SERVICES
 from prefix64.settings import EchoMode, NdpMode
 from prefix64.tap import Options
 from tests.test_tap import ETHERNET, OptionsCase, UnprivilegedOptions

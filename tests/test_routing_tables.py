@@ -11,12 +11,12 @@ from zope.interface.verify import verifyObject
 
 from prefix64.addressing import parseAddress, parsePrefix
 from prefix64.errors import PrivilegeError, RoutingError
+from prefix64.kernel.interface import IRoutingKernel
+from prefix64.kernel.tables import RoutingTables
 from prefix64.ownership import Ownership
 from prefix64.routing.entries import Route, RouteKind, Rule
-from prefix64.routing.kernel_interface import IRoutingKernel
 from prefix64.routing.leftovers import leftoverRules, overlappingRules
 from prefix64.routing.plan import RoutingPlan, plan
-from prefix64.routing.tables import RoutingTables
 from prefix64.testing import MemoryKernel
 
 ONE = parsePrefix("2001:db8::/64")

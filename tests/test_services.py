@@ -27,11 +27,11 @@ from prefix64.hosts.directory import SitesDirectory
 from prefix64.hosts.model import Host, StaticSite
 from prefix64.icmpv6.policies import AdvertisementSource, DadPolicy, RespondPolicy
 from prefix64.icmpv6.verdicts import Verdict
+from prefix64.kernel.messages import InterfaceAddress, InterfaceRoute, Link
+from prefix64.kernel.monitor import ADDRESS, LINK, NEIGHBOR, ROUTE, RULE
 from prefix64.link.socket_filter import icmpv6Filter
 from prefix64.ownership import Owner, Ownership
 from prefix64.routing.entries import GuardKind, Route, RouteKind, Rule
-from prefix64.routing.messages import InterfaceAddress, InterfaceRoute, Link
-from prefix64.routing.monitor import ADDRESS, LINK, NEIGHBOR, ROUTE, RULE
 from prefix64.routing.plan import RoutingPlan, plan
 from prefix64.services.icmpv6 import MOST_CONFLICTS, countsInWords
 from prefix64.services.prefix64 import Prefix64Service

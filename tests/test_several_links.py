@@ -14,11 +14,11 @@ from prefix64.addressing import parseAddress, parsePrefix
 from prefix64.errors import GuardError, Prefix64Error, RoutingError
 from prefix64.hosts.table import CurrentTable, HostTable
 from prefix64.instance_lock import markLock
+from prefix64.kernel.host_state import EVERY_INTERFACE, HostState
+from prefix64.kernel.messages import InterfaceRoute, Link
 from prefix64.link.packet_socket import ETHERNET
 from prefix64.ownership import Owner, Ownership
 from prefix64.routing.entries import Rule, Steering, Way
-from prefix64.routing.host_state import EVERY_INTERFACE, HostState
-from prefix64.routing.messages import InterfaceRoute, Link
 from prefix64.services.in_order import stopped
 from prefix64.services.prefix64 import Prefix64Service
 from prefix64.settings import EchoMode, LinkSettings, NdpMode, Settings

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from prefix64.addressing import parseAddress
-from prefix64.routing import ssh_peers
-from prefix64.routing.ssh_peers import sshPeers
+from prefix64.kernel import ssh_peers
+from prefix64.kernel.ssh_peers import sshPeers
 
 examples = settings(max_examples=200, deadline=None, derandomize=True)
 

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from prefix64.errors import PrivilegeError, RoutingError, StateError
-from prefix64.routing import switch_record, switches
-from prefix64.routing.entries import Sysctl
-from prefix64.routing.switch_record import (
+from prefix64.kernel import switch_record, switches
+from prefix64.kernel.switch_record import (
     Changed,
     SwitchRecord,
     namespaceName,
     recordedInterfaces,
 )
+from prefix64.routing.entries import Sysctl
 
 examples = settings(max_examples=200, deadline=None, derandomize=True)
 

@@ -13,12 +13,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from prefix64.addressing import parsePrefix
 from prefix64.errors import RoutingError
+from prefix64.kernel.messages import Link
+from prefix64.kernel.tables import RoutingTables
 from prefix64.link.packet_socket import ETHERNET
 from prefix64.ownership import Ownership
 from prefix64.routing.entries import Numbers, Proxy, Route, RouteKind, Rule, Steering, Way
-from prefix64.routing.messages import Link
 from prefix64.routing.plan import RoutingPlan, plan
-from prefix64.routing.tables import RoutingTables
 from prefix64.testing import MemoryKernel
 from tests.routing_cases import ONE, TWO, Instance, covering, instances, leadsTo, ownerships
 

@@ -20,9 +20,9 @@ from prefix64.addressing import parsePrefix
 from prefix64.errors import InterfaceError, PrivilegeError
 from prefix64.hosts.model import Host, StaticSite
 from prefix64.icmpv6.policies import AdvertisementSource, DadPolicy, RespondPolicy, RouterFlag
-from prefix64.option_values import MOST_PREFIXES, defaultStateDirectory, findLink, shortened
-from prefix64.routing.kernel import RoutingKernel
-from prefix64.routing.messages import Link
+from prefix64.kernel.messages import Link
+from prefix64.kernel.routing_kernel import RoutingKernel
+from prefix64.options.values import MOST_PREFIXES, defaultStateDirectory, findLink, shortened
 from prefix64.settings import EchoMode, Launch, LinkSettings, Settings
 from prefix64.tap import Options, makeService
 from prefix64.testing import MemoryKernel

@@ -12,11 +12,11 @@ from twisted.logger import LogLevel
 from prefix64.addressing import Prefix, parsePrefix
 from prefix64.errors import GuardError, InterfaceError, ListenError, RoutingError
 from prefix64.icmpv6.policies import DadPolicy
+from prefix64.kernel.messages import InterfaceAddress, Link
 from prefix64.link.packet_socket import ETHERNET
 from prefix64.option_text import Origin
 from prefix64.ownership import Owner
 from prefix64.routing.entries import GuardKind, Numbers, Route, RouteKind, Rule, Steering, Way
-from prefix64.routing.messages import InterfaceAddress, Link
 from prefix64.services.link import LinkService
 from prefix64.services.prefix64 import Prefix64Service
 from prefix64.settings import EchoMode, LinkSettings, Settings

@@ -11,6 +11,8 @@ from prefix64.errors import RoutingError
 from prefix64.hosts.directory import SitesDirectory
 from prefix64.hosts.model import Host, StaticSite
 from prefix64.instance_lock import markLock
+from prefix64.kernel.host_state import EVERY_INTERFACE
+from prefix64.kernel.messages import InterfaceRoute
 from prefix64.ownership import Owner, Ownership
 from prefix64.routing.entries import (
     Numbers,
@@ -23,8 +25,6 @@ from prefix64.routing.entries import (
     Sysctl,
     Way,
 )
-from prefix64.routing.host_state import EVERY_INTERFACE
-from prefix64.routing.messages import InterfaceRoute
 from prefix64.routing.plan import plan
 from prefix64.services.routing import LOOK_DELAY, REREAD_DELAY
 from prefix64.settings import EchoMode, NdpMode

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefix64.instance_lock import InstanceLock, holder, oneStartAtATime
+from prefix64.kernel.guard import Guard, IGuard
+from prefix64.kernel.interface import IRoutingKernel
+from prefix64.kernel.monitor import Monitor
+from prefix64.kernel.routing_kernel import RoutingKernel
+from prefix64.kernel.ssh_peers import sshPeers
 from prefix64.link.groups import GroupSockets, IGroupMembership
 from prefix64.link.packet_socket import ILinkSocket, PacketSocket
 from prefix64.routing.entries import GuardKind
-from prefix64.routing.guard import Guard, IGuard
-from prefix64.routing.kernel import RoutingKernel
-from prefix64.routing.kernel_interface import IRoutingKernel
-from prefix64.routing.monitor import Monitor
-from prefix64.routing.ssh_peers import sshPeers
 from prefix64.web.listening import isDelivering, listenOnEveryAddress
 
 

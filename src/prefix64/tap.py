@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.application.service import IService
 
-from prefix64.options import Options
+from prefix64.options.command_line import Options
 
 __all__ = ["Options", "makeService"]
 

@@ -17,6 +17,10 @@ from zope.interface import implementer
 from prefix64.addressing import Prefix, formatAddress
 from prefix64.errors import GuardError, InterfaceError, PrivilegeError, RoutingError
 from prefix64.instance_lock import SERVED
+from prefix64.kernel.guard import IGuard
+from prefix64.kernel.interface import IRoutingKernel
+from prefix64.kernel.messages import InterfaceAddress, InterfaceRoute, Link
+from prefix64.kernel.table_messages import KIND_NUMBERS
 from prefix64.link.groups import IGroupMembership
 from prefix64.link.packet_socket import ETHERNET, ILinkSocket
 from prefix64.option_text import OptionText
@@ -31,10 +35,6 @@ from prefix64.routing.entries import (
     Sysctl,
 )
 from prefix64.routing.facts import LOCAL_TABLE, RouteFact, RuleFact
-from prefix64.routing.guard import IGuard
-from prefix64.routing.kernel_interface import IRoutingKernel
-from prefix64.routing.messages import InterfaceAddress, InterfaceRoute, Link
-from prefix64.routing.table_messages import KIND_NUMBERS
 
 LOOPBACK_HARDWARE = 772
 """The hardware type of the loopback interface, ARPHRD_LOOPBACK."""

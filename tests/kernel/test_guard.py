@@ -9,16 +9,16 @@ from typing import Any
 
 from prefix64.addressing import Prefix, parsePrefix
 from prefix64.errors import GuardError
-from prefix64.routing import nftables as nft
+from prefix64.kernel import nftables as nft
+from prefix64.kernel.guard import Guard
 from prefix64.routing.entries import GuardKind
-from prefix64.routing.guard import Guard
 from tests.kernel.lab import KernelTestCase, pingFrom, suiteOf
 from tests.kernel.twistd import runWithout
 
 UNPRIVILEGED = """
 from prefix64.errors import PrivilegeError
 from prefix64.routing.entries import GuardKind
-from prefix64.routing.guard import Guard
+from prefix64.kernel.guard import Guard
 try:
     Guard(GuardKind.NONE).install("eth0", [], [])
 except PrivilegeError as error:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from prefix64.addressing import parseAddress, parsePrefix
 from prefix64.errors import RoutingError
+from prefix64.kernel.tables import RoutingTables
 from prefix64.ownership import Ownership
 from prefix64.routing.entries import (
     EVERYWHERE,
@@ -23,7 +24,6 @@ from prefix64.routing.entries import (
     Way,
 )
 from prefix64.routing.plan import plan
-from prefix64.routing.tables import RoutingTables
 from tests.kernel.lab import suiteOf
 from tests.kernel.test_routing_kernel import KernelTablesTestCase
 

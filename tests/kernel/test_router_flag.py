@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefix64.routing.kernel import RoutingKernel
+from prefix64.kernel.routing_kernel import RoutingKernel
 from tests.kernel.lab import KernelTestCase, Lab, suiteOf
 from tests.kernel.namespaces import Namespace, eventually
 from tests.kernel.wire import flagsOf, solicitation

@@ -9,13 +9,13 @@ from typing import Any
 
 from prefix64.addressing import formatAddress, parseAddress, parsePrefix
 from prefix64.errors import RoutingError
+from prefix64.kernel.monitor import ADDRESS, LINK, NEIGHBOR, ROUTE, Monitor
+from prefix64.kernel.routing_kernel import RoutingKernel
+from prefix64.kernel.tables import RoutingTables
 from prefix64.link.packet_socket import ETHERNET
 from prefix64.ownership import Ownership
 from prefix64.routing.entries import Route, RouteKind, Rule
-from prefix64.routing.kernel import RoutingKernel
-from prefix64.routing.monitor import ADDRESS, LINK, NEIGHBOR, ROUTE, Monitor
 from prefix64.routing.plan import plan
-from prefix64.routing.tables import RoutingTables
 from tests.kernel.lab import KernelTestCase, suiteOf
 from tests.kernel.namespaces import SERVER_LAYER, Namespace, eventually, makeLink
 from tests.kernel.twistd import runWithout
@@ -27,7 +27,7 @@ RULE = Rule("eth0", P)
 UNPRIVILEGED = """
 from prefix64.addressing import parsePrefix
 from prefix64.errors import PrivilegeError
-from prefix64.routing.kernel import RoutingKernel
+from prefix64.kernel.routing_kernel import RoutingKernel
 from prefix64.routing.entries import Route, RouteKind, Rule
 kernel, prefix = RoutingKernel(), parsePrefix("2001:db8::/64")
 for attempt in (

@@ -14,11 +14,11 @@ from typing import TypeVar
 from prefix64.edges import Edges
 from prefix64.errors import Prefix64Error
 from prefix64.instance_lock import MARKED, markLock
+from prefix64.kernel.interface import IRoutingKernel
+from prefix64.kernel.switch_record import Changed, SwitchRecord, recordedInterfaces
 from prefix64.routing.commands import Command, deleting
 from prefix64.routing.entries import Numbers, Proxy, Route, Rule, Sysctl
-from prefix64.routing.kernel_interface import IRoutingKernel
 from prefix64.routing.leftovers import Leftovers, Running, isOfInstance, leftovers, otherNumbers
-from prefix64.routing.switch_record import Changed, SwitchRecord, recordedInterfaces
 
 _E = TypeVar("_E", Route, Rule, Proxy, Sysctl)
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from prefix64.cleanup.cleaning import Cleaning, Outcome, Question
 from prefix64.errors import OptionError
-from prefix64.option_values import absolutePath, defaultStateDirectory
+from prefix64.options.routing import steering
+from prefix64.options.values import absolutePath, defaultStateDirectory
 from prefix64.privileges import checkPrivileges
 from prefix64.routing.commands import quoted
 from prefix64.routing.entries import PRIORITY, TABLE
-from prefix64.routing_values import steering
 
 
 def addCleanupCommand(commands: Any) -> None:

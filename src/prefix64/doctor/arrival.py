@@ -17,9 +17,9 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from prefix64.addressing import ADDRESS_BITS, formatAddress
 from prefix64.doctor.facts import Arrival
+from prefix64.kernel.requests import RtnetlinkSocket
 from prefix64.routing.entries import SERVICE_PROTOCOLS
 from prefix64.routing.facts import RTN_LOCAL
-from prefix64.routing.requests import RtnetlinkSocket
 
 _SOURCE = 0xFE80 << 112 | 1
 """C{fe80::1}: somebody on the link."""

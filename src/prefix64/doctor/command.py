@@ -34,7 +34,7 @@ from prefix64.doctor.switches import joinedGroups
 from prefix64.doctor.traffic_checks import checkOthersOnLink, checkSnooping, checkSolicitations
 from prefix64.doctor.ways import words
 from prefix64.errors import OptionError, Prefix64Error
-from prefix64.option_values import httpPlaces, secondsBetween
+from prefix64.options.values import httpPlaces, secondsBetween
 from prefix64.routing.entries import LOOPBACK
 from prefix64.settings import NdpMode
 

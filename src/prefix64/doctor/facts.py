@@ -11,11 +11,11 @@ from prefix64.addressing import Prefix
 from prefix64.hosts.model import Host
 from prefix64.hosts.table import HostTable
 from prefix64.icmpv6.policies import RespondPolicy
+from prefix64.kernel.messages import Link
 from prefix64.link.packet_socket import ETHERNET
 from prefix64.ownership import Ownership
 from prefix64.routing.entries import Route, Rule
 from prefix64.routing.facts import RouteFact, RuleFact
-from prefix64.routing.messages import Link
 from prefix64.routing.plan import RoutingPlan
 from prefix64.settings import LinkSettings, NdpMode
 

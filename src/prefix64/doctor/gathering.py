@@ -22,15 +22,15 @@ from prefix64.hosts.model import Host
 from prefix64.hosts.table import HostTable
 from prefix64.icmpv6.neighbor import listedHosts
 from prefix64.instance_lock import holder, markLock
-from prefix64.option_values import absolutePath, defaultStateDirectory
+from prefix64.kernel.host_state import HostState
+from prefix64.kernel.ssh_peers import sshPeers
+from prefix64.kernel.switch_record import SwitchRecord
+from prefix64.options.values import absolutePath, defaultStateDirectory
 from prefix64.ownership import Owner, Ownership
 from prefix64.privileges import effectiveCapabilities, firstUnprivilegedPort
 from prefix64.routing.entries import Rule, Way
-from prefix64.routing.host_state import HostState
 from prefix64.routing.leftovers import overlappingRules
 from prefix64.routing.plan import plan, proxies
-from prefix64.routing.ssh_peers import sshPeers
-from prefix64.routing.switch_record import SwitchRecord
 from prefix64.settings import LinkSettings, NdpMode
 
 _FIRST_EXAMPLE, _MOST_TRIED = 0xCAFE, 4096

@@ -18,9 +18,9 @@ from pyroute2.netlink.rtnl.ndmsg import ndmsg
 
 from prefix64.addressing import parseAddress
 from prefix64.doctor.facts import AddressFact, LinkFact
-from prefix64.routing.encoding import proxyRequest
-from prefix64.routing.kernel import RoutingKernel
-from prefix64.routing.messages import readLink, readNeighbor
+from prefix64.kernel.encoding import proxyRequest
+from prefix64.kernel.messages import readLink, readNeighbor
+from prefix64.kernel.routing_kernel import RoutingKernel
 
 _TENTATIVE, _FAILED = 0x40, 0x08  # IFA_F_TENTATIVE, IFA_F_DADFAILED
 _LOWER_UP = 0x10000  # IFF_LOWER_UP

@@ -10,7 +10,7 @@ from prefix64.addressing import Prefix, formatAddress
 from prefix64.doctor.facts import HostFacts, Instance, LinkFact
 from prefix64.doctor.findings import Finding, ok, problem, unknown, warning
 from prefix64.doctor.ways import contradictions, words
-from prefix64.option_values import PORTS
+from prefix64.options.values import PORTS
 from prefix64.privileges import CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, CAP_NET_RAW
 from prefix64.routing.entries import LOOPBACK
 from prefix64.settings import NdpMode

@@ -18,13 +18,13 @@ from twisted.python import usage
 from prefix64.addressing import Prefix
 from prefix64.doctor.facts import Instance
 from prefix64.errors import Prefix64Error
-from prefix64.given_options import allGiven
 from prefix64.hosts.directory import readSites
 from prefix64.hosts.model import Host
 from prefix64.instance_lock import holder
-from prefix64.link_options import FLAGS, LISTS, WORDS, linkSettings
-from prefix64.option_values import httpPlaces
-from prefix64.options import Options
+from prefix64.options.command_line import Options
+from prefix64.options.given import allGiven
+from prefix64.options.link import FLAGS, LISTS, WORDS, linkSettings
+from prefix64.options.values import httpPlaces
 from prefix64.settings import LinkSettings
 
 _PROC = Path("/proc")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from prefix64.errors import OptionError
-from prefix64.link_options import DEFAULTS, linkSettings
+from prefix64.options.link import DEFAULTS, linkSettings
 from prefix64.routing.entries import (
     ICMPV6_PROTOCOL,
     MAIN_TABLE,

@@ -15,8 +15,9 @@ from prefix64.endpoint.words import EndpointError, escaped, inEndpointWords, say
 from prefix64.errors import Prefix64Error
 from prefix64.hosts.model import Host, WelcomeSite
 from prefix64.icmpv6.policies import RespondPolicy
-from prefix64.link_options import FLAGS, LISTS, WORDS, linkSettings
-from prefix64.option_values import (
+from prefix64.options.link import FLAGS, LISTS, WORDS, linkSettings
+from prefix64.options.routing import checkPorts, checkProxied
+from prefix64.options.values import (
     absolutePath,
     defaultStateDirectory,
     namedPrefix,
@@ -24,7 +25,6 @@ from prefix64.option_values import (
     wholeNumber,
 )
 from prefix64.ownership import Owner, Ownership
-from prefix64.routing_values import checkPorts, checkProxied
 from prefix64.settings import LinkSettings, NdpMode
 from prefix64.web.listening import BACKLOG
 

@@ -18,8 +18,8 @@ from prefix64.edges import Edges
 from prefix64.endpoint.wanted import Part, Wanted, seeThatTheyAgree
 from prefix64.errors import Prefix64Error
 from prefix64.hosts.table import CurrentTable, HostTable
+from prefix64.options.routing import checkProxied
 from prefix64.ownership import Ownership
-from prefix64.routing_values import checkProxied
 from prefix64.services.announcement import notes, served
 from prefix64.services.in_order import stopped
 from prefix64.services.link import LinkService, startLinks

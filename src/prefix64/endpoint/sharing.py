@@ -14,11 +14,11 @@ from prefix64.edges import Edges
 from prefix64.endpoint.shared_link import SharedLink
 from prefix64.endpoint.wanted import Wanted
 from prefix64.hosts.table import CurrentTable
+from prefix64.kernel.messages import Link
 from prefix64.link.packet_socket import ETHERNET
-from prefix64.link_options import checkLink
-from prefix64.option_values import findLink
+from prefix64.options.link import checkLink
+from prefix64.options.values import findLink
 from prefix64.privileges import checkPrivileges
-from prefix64.routing.messages import Link
 
 
 class Share:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from prefix64.addressing import Prefix
 from prefix64.endpoint.words import EndpointError, escaped
 from prefix64.hosts.model import Host
-from prefix64.option_values import MOST_PREFIXES
+from prefix64.options.values import MOST_PREFIXES
 from prefix64.settings import LinkSettings
 
 _OF_THE_INTERFACE: Mapping[str, Callable[[Wanted], object]] = {

@@ -14,7 +14,7 @@ from typing import Any
 from twisted.python import usage
 
 from prefix64.errors import Prefix64Error
-from prefix64.options import Options
+from prefix64.options.command_line import Options
 from prefix64.planning.link_plan import LinkPlan, Planning
 from prefix64.routing.commands import Command, guardName, quoted
 

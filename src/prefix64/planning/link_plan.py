@@ -13,16 +13,16 @@ from prefix64.edges import Edges
 from prefix64.errors import InterfaceError, Prefix64Error
 from prefix64.hosts.table import CurrentTable
 from prefix64.instance_lock import MARKED, markLock
+from prefix64.kernel.borrowed import BorrowedSwitches
+from prefix64.kernel.host_state import HostState
+from prefix64.kernel.interface import IRoutingKernel
+from prefix64.kernel.rehearsal import Rehearsal, RehearsedRecord
+from prefix64.kernel.tables import RoutingTables
 from prefix64.link.packet_socket import ETHERNET
 from prefix64.option_text import OptionText
-from prefix64.routing.borrowed import BorrowedSwitches
 from prefix64.routing.commands import Command, adding, canBeGuarded, guarding
 from prefix64.routing.entries import GuardTable, Way
-from prefix64.routing.host_state import HostState
-from prefix64.routing.kernel_interface import IRoutingKernel
 from prefix64.routing.plan import RoutingPlan
-from prefix64.routing.rehearsal import Rehearsal, RehearsedRecord
-from prefix64.routing.tables import RoutingTables
 from prefix64.services.wanted import hostState, hostTables, obstacle, wanted
 from prefix64.settings import LinkSettings, Settings
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from prefix64.addressing import Prefix, formatAddress, parseAddress
 from prefix64.errors import AddressError, InterfaceError, ProbeError
+from prefix64.kernel.interface import IRoutingKernel
+from prefix64.kernel.messages import Link
 from prefix64.link.packet_socket import ETHERNET
-from prefix64.option_values import PORTS
+from prefix64.options.values import PORTS
 from prefix64.routing.entries import RouteKind
-from prefix64.routing.kernel_interface import IRoutingKernel
-from prefix64.routing.messages import Link
 
 _LINK_LOCAL = Prefix(parseAddress("fe80::"), 10)
 _MULTICAST = Prefix(parseAddress("ff00::"), 8)

@@ -13,9 +13,10 @@ from typing import Any
 
 from prefix64.errors import Prefix64Error
 from prefix64.icmpv6.packets import SOLICITED_NODE, UNSPECIFIED
+from prefix64.kernel.routing_kernel import RoutingKernel
 from prefix64.link.packet_socket import PacketSocket
 from prefix64.link.socket_filter import answersFilter
-from prefix64.option_values import secondsBetween, wholeNumber
+from prefix64.options.values import secondsBetween, wholeNumber
 from prefix64.probe.asker import Asker, Host, findAsker
 from prefix64.probe.exchange import Exchange
 from prefix64.probe.findings import StepReport
@@ -23,7 +24,6 @@ from prefix64.probe.judging import judge
 from prefix64.probe.questions import Question, Step, groupLinkLayerAddress
 from prefix64.probe.report import Report, stepLines
 from prefix64.probe.writing import writeQuestion
-from prefix64.routing.kernel import RoutingKernel
 
 DEFAULT_TIMEOUT = 1.0
 """Seconds: RETRANS_TIMER (RFC 4861 10)."""

@@ -1,3 +1,3 @@
 """
-The kernel's tables: what is wanted, what is there, and how the one becomes the other.
+What is wanted in the kernel, and whose is what: values.
 """

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 
 from prefix64.hosts.table import CurrentTable
 from prefix64.icmpv6.neighbor import NeighborDiscovery, listedHosts
-from prefix64.routing.messages import Link
+from prefix64.kernel.messages import Link
 
 MOST_HOSTS = 1000
 """The most hosts that are announced; the others are found when somebody asks."""

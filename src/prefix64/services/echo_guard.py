@@ -13,10 +13,10 @@ from prefix64.addressing import Prefix
 from prefix64.edges import Edges
 from prefix64.errors import GuardError, InterfaceError
 from prefix64.hosts.table import CurrentTable
+from prefix64.kernel.guard import IGuard
 from prefix64.link.packet_socket import ETHERNET
 from prefix64.option_text import OptionText
 from prefix64.routing.entries import GuardTable
-from prefix64.routing.guard import IGuard
 from prefix64.services.routing import RoutingService
 from prefix64.services.wanted import wantedGuard
 from prefix64.settings import EchoMode, LinkSettings

@@ -19,14 +19,14 @@ from prefix64.errors import InterfaceError, Prefix64Error
 from prefix64.hosts.table import CurrentTable
 from prefix64.icmpv6.policies import RouterFlag
 from prefix64.instance_lock import MARKED, markLock
-from prefix64.routing.borrowed import BorrowedSwitches
+from prefix64.kernel.borrowed import BorrowedSwitches
+from prefix64.kernel.interface import IRoutingKernel
+from prefix64.kernel.messages import Link
+from prefix64.kernel.monitor import ADDRESS, LINK, NEIGHBOR, NETCONF, ROUTE, RULE
+from prefix64.kernel.switch_record import SwitchRecord
+from prefix64.kernel.tables import RoutingTables
 from prefix64.routing.entries import LOOPBACK, Proxy, Route, Way
-from prefix64.routing.kernel_interface import IRoutingKernel
-from prefix64.routing.messages import Link
-from prefix64.routing.monitor import ADDRESS, LINK, NEIGHBOR, NETCONF, ROUTE, RULE
 from prefix64.routing.plan import RoutingPlan
-from prefix64.routing.switch_record import SwitchRecord
-from prefix64.routing.tables import RoutingTables
 from prefix64.services.behind import Behind
 from prefix64.services.wanted import hostState, obstacle, wanted
 from prefix64.settings import LinkSettings

@@ -12,12 +12,12 @@ from prefix64.errors import InterfaceError, Prefix64Error
 from prefix64.hosts.table import CurrentTable, HostTable
 from prefix64.icmpv6.neighbor import listedHosts
 from prefix64.instance_lock import markLock
+from prefix64.kernel.host_state import HostState
+from prefix64.kernel.interface import IRoutingKernel
+from prefix64.kernel.messages import Link
 from prefix64.ownership import Ownership
 from prefix64.routing.entries import LOOPBACK, GuardKind, GuardTable, Way
-from prefix64.routing.host_state import HostState
-from prefix64.routing.kernel_interface import IRoutingKernel
 from prefix64.routing.leftovers import overlappingRoutes, overlappingRules
-from prefix64.routing.messages import Link
 from prefix64.routing.plan import RoutingPlan, guardTable, plan, proxies
 from prefix64.routing.preflight import HostFacts, Intent, objection
 from prefix64.settings import EchoMode, LinkSettings, Settings

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from prefix64.kernel.interface import IRoutingKernel
+from prefix64.kernel.switch_record import Changed, SwitchRecord
 from prefix64.routing.commands import Entry
 from prefix64.routing.entries import Proxy, Route, Rule, Sysctl
-from prefix64.routing.kernel_interface import IRoutingKernel
-from prefix64.routing.switch_record import Changed, SwitchRecord
 
 
 class Rehearsal:

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from zope.interface import Interface
 
+from prefix64.kernel.messages import InterfaceAddress, InterfaceRoute, Link
 from prefix64.routing.entries import Proxy, Route, Rule, Sysctl
 from prefix64.routing.facts import RouteFact, RuleFact
-from prefix64.routing.messages import InterfaceAddress, InterfaceRoute, Link
 
 
 class IRoutingKernel(Interface):

@@ -12,7 +12,7 @@ from prefix64.addressing import ADDRESS_BITS, Prefix, parsePrefix
 from prefix64.errors import OptionError
 from prefix64.hosts.model import Host
 from prefix64.option_text import OptionText
-from prefix64.option_values import choice, namedPrefix, shortened, wholeNumber
+from prefix64.options.values import choice, namedPrefix, shortened, wholeNumber
 from prefix64.routing.entries import (
     MARK,
     PRIORITY,

@@ -8,6 +8,7 @@ import socket
 from typing import Any
 
 from prefix64.addressing import parseAddress
+from prefix64.kernel.messages import destinationOf
 from prefix64.routing.entries import EVERYWHERE, PROTOCOL, Proxy, Route, RouteKind, Rule, Service
 from prefix64.routing.facts import (
     FR_ACT_BLACKHOLE,
@@ -18,7 +19,6 @@ from prefix64.routing.facts import (
     RouteFact,
     RuleFact,
 )
-from prefix64.routing.messages import destinationOf
 
 _KINDS = {
     RTN_LOCAL: RouteKind.LOCAL,

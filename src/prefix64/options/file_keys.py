@@ -8,11 +8,11 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
-from prefix64.config_values import LONGEST_TEXT, Kind, inWords, isTooMuch, kinds
 from prefix64.errors import ConfigError
-from prefix64.link_options import FLAGS, LISTS, WORDS
 from prefix64.option_text import printable
-from prefix64.option_values import shortened
+from prefix64.options.file_values import LONGEST_TEXT, Kind, inWords, isTooMuch, kinds
+from prefix64.options.link import FLAGS, LISTS, WORDS
+from prefix64.options.values import shortened
 
 MOST_INTERFACES = 64
 """The most interfaces of one process."""

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from twisted.logger import Logger
 
 from prefix64.errors import Prefix64Error
+from prefix64.kernel.interface import IRoutingKernel
+from prefix64.kernel.switch_record import Changed, SwitchRecord
 from prefix64.routing.entries import Sysctl
-from prefix64.routing.kernel_interface import IRoutingKernel
 from prefix64.routing.plan import PROXY_SWITCHES, proxySysctls
 from prefix64.routing.restraint import Restraint
-from prefix64.routing.switch_record import Changed, SwitchRecord
 
 _MEANWHILE = "for this moment: else its routes of router advertisements would go too"
 

@@ -29,8 +29,8 @@ from zope.interface import Interface, implementer
 from prefix64.addressing import Prefix, mergedRanges
 from prefix64.errors import GuardError, PrivilegeError
 from prefix64.icmpv6.packets import ECHO_REQUEST, ICMPV6
+from prefix64.kernel import nftables as nft
 from prefix64.privileges import CAP_NET_ADMIN, hasCapability
-from prefix64.routing import nftables as nft
 from prefix64.routing.entries import GUARD_CHAIN, GUARD_PRIORITY, GUARD_SET, GuardKind
 
 _NEXT_HEADER_OFFSET, _DESTINATION_OFFSET, _ICMPV6_OFFSET = 6, 24, 40

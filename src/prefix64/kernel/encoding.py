@@ -12,10 +12,10 @@ from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from prefix64.addressing import formatAddress
+from prefix64.kernel.message_classes import rulemsg
+from prefix64.kernel.table_messages import KIND_NUMBERS, METRIC
 from prefix64.routing.entries import LOOPBACK, PROTOCOL, Proxy, Route, Rule
 from prefix64.routing.facts import FR_ACT_BLACKHOLE, FR_ACT_TO_TBL
-from prefix64.routing.message_classes import rulemsg
-from prefix64.routing.table_messages import KIND_NUMBERS, METRIC
 
 NTF_PROXY = 0x08
 _EVERY_BIT = 0xFFFFFFFF

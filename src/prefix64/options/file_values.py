@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from prefix64.link_options import FLAGS, LISTS, WORDS
-from prefix64.option_values import shortened
+from prefix64.options.link import FLAGS, LISTS, WORDS
+from prefix64.options.values import shortened
 
 LONGEST_TEXT = 4096
 """The most characters of a text."""

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from prefix64.routing.message_classes import Marshal
+from prefix64.kernel.message_classes import Marshal
 
 LINK, NEIGHBOR, ADDRESS, ROUTE, RULE, NETCONF = 1, 3, 9, 11, 19, 25
 """

@@ -10,8 +10,8 @@ import socket
 import time
 from collections.abc import Callable
 
-from prefix64.routing.messages import Link
-from prefix64.routing.monitor import LINK
+from prefix64.kernel.messages import Link
+from prefix64.kernel.monitor import LINK
 
 _SOL_NETLINK = 270
 _ADD_MEMBERSHIP = 1

@@ -19,7 +19,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
 from prefix64.errors import RoutingError
-from prefix64.routing.message_classes import Marshal
+from prefix64.kernel.message_classes import Marshal
 
 _T = TypeVar("_T")
 

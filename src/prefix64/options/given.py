@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from prefix64.config_file import ConfigFile, readConfigFile
-from prefix64.config_keys import OF_LINK, OF_PROCESS, OF_TABLES, TABLES, tableName
 from prefix64.errors import OptionError
 from prefix64.option_text import Origin
+from prefix64.options.file import ConfigFile, readConfigFile
+from prefix64.options.file_keys import OF_LINK, OF_PROCESS, OF_TABLES, TABLES, tableName
 from prefix64.routing.entries import LOOPBACK
 
 _GO_WITH_ROUTING = ("ports", "fwmark")

@@ -15,8 +15,8 @@ from twisted.logger import Logger
 
 from prefix64.addressing import Prefix
 from prefix64.errors import Prefix64Error, PrivilegeError, RoutingError
+from prefix64.kernel.interface import IRoutingKernel
 from prefix64.routing.entries import Numbers, Proxy, Route, RouteKind, Rule
-from prefix64.routing.kernel_interface import IRoutingKernel
 from prefix64.routing.leftovers import (
     deletionOrder,
     isOfInstance,

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from prefix64.addressing import Prefix
+from prefix64.kernel.messages import destinationOf
+from prefix64.kernel.table_messages import readRule
 from prefix64.routing.entries import EVERYWHERE, PROTOCOL, Rule
 from prefix64.routing.facts import FR_ACT_BLACKHOLE, FR_ACT_TO_TBL
-from prefix64.routing.messages import destinationOf
-from prefix64.routing.table_messages import readRule
 
 _EVERY_BIT = 0xFFFFFFFF
 

@@ -34,18 +34,16 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 from zope.interface import implementer
 
 from prefix64.errors import PrivilegeError, RoutingError
-from prefix64.routing.encoding import (
+from prefix64.kernel.encoding import (
     oneProxyRequest,
     proxyMessage,
     proxyRequest,
     routeMessage,
     ruleMessage,
 )
-from prefix64.routing.entries import PROTOCOL, Proxy, Route, Rule, Sysctl
-from prefix64.routing.facts import RouteFact, RuleFact
-from prefix64.routing.kernel_interface import IRoutingKernel
-from prefix64.routing.message_classes import netconfmsg, readForwarding, rulemsg
-from prefix64.routing.messages import (
+from prefix64.kernel.interface import IRoutingKernel
+from prefix64.kernel.message_classes import netconfmsg, readForwarding, rulemsg
+from prefix64.kernel.messages import (
     InterfaceAddress,
     InterfaceRoute,
     Link,
@@ -55,16 +53,18 @@ from prefix64.routing.messages import (
     readNeighbor,
     readRouted,
 )
-from prefix64.routing.requests import RtnetlinkSocket
-from prefix64.routing.rule_list import RuleList
-from prefix64.routing.switches import readSwitch, switchedInterfaces, writeSwitch
-from prefix64.routing.table_messages import (
+from prefix64.kernel.requests import RtnetlinkSocket
+from prefix64.kernel.rule_list import RuleList
+from prefix64.kernel.switches import readSwitch, switchedInterfaces, writeSwitch
+from prefix64.kernel.table_messages import (
     readProxy,
     readRoute,
     readRouteFact,
     readRule,
     readRuleFact,
 )
+from prefix64.routing.entries import PROTOCOL, Proxy, Route, Rule, Sysctl
+from prefix64.routing.facts import RouteFact, RuleFact
 
 _T = TypeVar("_T")
 

@@ -14,14 +14,14 @@ from twisted.python import usage
 import twisted
 from prefix64 import __version__
 from prefix64.errors import OptionError, Prefix64Error, givenIn
-from prefix64.given_options import allGiven
+from prefix64.kernel.messages import Link
 from prefix64.link.packet_socket import ETHERNET
-from prefix64.link_options import LISTS, checkLink
 from prefix64.option_text import Origin
-from prefix64.option_values import findLink
+from prefix64.options.given import allGiven
+from prefix64.options.link import LISTS, checkLink
+from prefix64.options.process import checkTogether, readSettings, readWait
+from prefix64.options.values import findLink
 from prefix64.privileges import checkPrivileges
-from prefix64.process_options import checkTogether, readSettings, readWait
-from prefix64.routing.messages import Link
 from prefix64.settings import Launch, LinkSettings, Settings
 
 

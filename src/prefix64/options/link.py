@@ -9,12 +9,12 @@ from typing import Any
 
 from prefix64.errors import OptionError
 from prefix64.icmpv6.policies import AdvertisementSource, DadPolicy, RespondPolicy, RouterFlag
+from prefix64.kernel.messages import Link
 from prefix64.link.packet_socket import ETHERNET
 from prefix64.option_text import OptionText
-from prefix64.option_values import answersASecond, choice, excludedBlocks, servedPrefixes
+from prefix64.options.routing import forwarded, steering
+from prefix64.options.values import answersASecond, choice, excludedBlocks, servedPrefixes
 from prefix64.routing.entries import LOOPBACK, Way
-from prefix64.routing.messages import Link
-from prefix64.routing_values import forwarded, steering
 from prefix64.settings import EchoMode, LinkSettings, NdpMode
 
 DEFAULTS: Mapping[str, str] = {

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from prefix64.errors import OptionError, givenIn
-from prefix64.given_options import AllGiven, Given
-from prefix64.link_options import linkSettings
 from prefix64.option_text import OptionText
-from prefix64.option_values import (
+from prefix64.options.given import AllGiven, Given
+from prefix64.options.link import linkSettings
+from prefix64.options.routing import checkPorts, checkProxied
+from prefix64.options.values import (
     LONGEST_WAIT,
     absolutePath,
     accessLogPlace,
@@ -23,7 +24,6 @@ from prefix64.option_values import (
     sitesIn,
 )
 from prefix64.routing.entries import Way
-from prefix64.routing_values import checkPorts, checkProxied
 from prefix64.settings import Launch, LinkSettings, Settings
 
 

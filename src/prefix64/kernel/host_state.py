@@ -12,11 +12,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from prefix64.addressing import Prefix
-from prefix64.ownership import Ownership
-from prefix64.routing.entries import LOOPBACK
-from prefix64.routing.kernel_interface import IRoutingKernel
-from prefix64.routing.message_classes import EVERY_INTERFACE, readForwarding
-from prefix64.routing.messages import (
+from prefix64.kernel.interface import IRoutingKernel
+from prefix64.kernel.message_classes import EVERY_INTERFACE, readForwarding
+from prefix64.kernel.messages import (
     InterfaceAddress,
     InterfaceRoute,
     Link,
@@ -26,7 +24,9 @@ from prefix64.routing.messages import (
     readNeighbor,
     readRouted,
 )
-from prefix64.routing.table_messages import readRoute, readRule
+from prefix64.kernel.table_messages import readRoute, readRule
+from prefix64.ownership import Ownership
+from prefix64.routing.entries import LOOPBACK
 
 MOST_GATEWAYS = 256
 MOST_ROUTED = 1024

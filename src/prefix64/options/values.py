@@ -16,11 +16,11 @@ from twisted.internet.endpoints import serverFromString
 from prefix64.addressing import Prefix, mergePrefixes, parsePrefix, parseServedPrefix
 from prefix64.errors import AddressError, InterfaceError, InterruptedStart, OptionError
 from prefix64.hosts.directory import SitesDirectory, readSites
+from prefix64.kernel.arrival import awaitLink, canExist
+from prefix64.kernel.messages import Link
+from prefix64.kernel.routing_kernel import RoutingKernel
 from prefix64.option_text import OptionText
-from prefix64.routing.arrival import awaitLink, canExist
 from prefix64.routing.entries import LOOPBACK
-from prefix64.routing.kernel import RoutingKernel
-from prefix64.routing.messages import Link
 from prefix64.settings import DEFAULT_PREFIX
 
 MOST_PREFIXES = 64

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from prefix64.config_keys import Keys
 from prefix64.errors import ConfigError
 from prefix64.option_text import printable
+from prefix64.options.file_keys import Keys
 
 LARGEST_FILE = 1 << 20
 """The most bytes of a file."""

@@ -1,0 +1,3 @@
+"""
+The kernel, read and changed: rtnetlink, nf_tables, /proc.
+"""

@@ -1,0 +1,3 @@
+"""
+Options, from the texts of a command line or a file to settings.
+"""
