@@ -161,8 +161,8 @@ class ProxyTests(World):
         self.assertEqual(
             self.lines(LogLevel.warn),
             [
-                "somebody changed sysctls: setting net/ipv6/conf/eth0/proxy_ndp=1 again",
                 "somebody deleted proxy 2001:db8::1:1 dev eth0: putting it back",
+                "somebody changed sysctls: setting net/ipv6/conf/eth0/proxy_ndp=1 again",
             ],
         )
 

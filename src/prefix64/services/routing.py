@@ -5,8 +5,7 @@ Routing as a service: the plan in the kernel, kept in step with what the host ha
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from twisted.application.service import Service
@@ -19,13 +18,12 @@ from prefix64.errors import InterfaceError, Prefix64Error
 from prefix64.hosts.table import CurrentTable
 from prefix64.icmpv6.policies import RouterFlag
 from prefix64.instance_lock import MARKED, markLock
-from prefix64.kernel.borrowed import BorrowedSwitches
+from prefix64.kernel.installation import Installation
 from prefix64.kernel.interface import IRoutingKernel
 from prefix64.kernel.messages import Link
 from prefix64.kernel.monitor import ADDRESS, LINK, NEIGHBOR, NETCONF, ROUTE, RULE
 from prefix64.kernel.switch_record import SwitchRecord
-from prefix64.kernel.tables import RoutingTables
-from prefix64.routing.entries import LOOPBACK, Proxy, Route, Way
+from prefix64.routing.entries import Way
 from prefix64.routing.plan import RoutingPlan
 from prefix64.services.behind import Behind
 from prefix64.services.wanted import hostState, obstacle, wanted
@@ -86,8 +84,7 @@ class RoutingService(Service):
         self._kernel: IRoutingKernel | None = None
         self._monitor: Any = None
         self._watched: list[int] = []
-        self._routing: RoutingTables | None = None
-        self._switches: BorrowedSwitches | None = None
+        self._installation: Installation | None = None
         self._behind = Behind(settings.behind)
         self._rereadCall: Any = None
         self._compareCall: Any = None
@@ -95,7 +92,6 @@ class RoutingService(Service):
         self._looking.clock = reactor
         self._listeners: list[Callable[[], None]] = []
         self._last: tuple[Link | None, bool, int] = None, False, 0
-        self._downs: Counter[str] = Counter()
         self._lost = False
         self._refused = ""
         self._seen = -1
@@ -157,7 +153,7 @@ class RoutingService(Service):
         groups = [LINK, ADDRESS, ROUTE, RULE]
         groups += [NEIGHBOR] if settings.reachableFromHere else []
         router = settings.routerFlag is RouterFlag.AUTO or bool(settings.forwardWords)
-        return groups + ([NETCONF] if router or self._usesProxies else [])
+        return groups + ([NETCONF] if router or self._settings.usesProxies else [])
 
     def _watch(self) -> None:
         """
@@ -205,20 +201,12 @@ class RoutingService(Service):
         numbers = settings.steering.numbers
         isMine = settings.steering.way is Way.FWMARK
         marks = not isMine and self._edges.holder(markLock(numbers.table)) is not None
-        self._routing = RoutingTables(kernel, settings.interface, numbers)
         record = SwitchRecord(self._stateDirectory, settings.interface)
-        self._switches = BorrowedSwitches(kernel, settings.interface, record)
-        self._routing.apply(self._plan(), marks)
-        if self._usesProxies:
-            self._switches.borrow(self.link.index)
-        else:
-            self._switches.restore(self.link.index)
+        self._installation = Installation(
+            kernel, settings.interface, numbers, record, settings.usesProxies
+        )
+        self._installation.begin(self._plan(), self.link.index, marks)
         self._behind.follow(self._tables.table.ownership)
-
-    @property
-    def _usesProxies(self) -> bool:
-        """Whether the kernel is to answer solicitations."""
-        return self._settings.usesProxies
 
     def startService(self) -> None:
         """
@@ -229,7 +217,7 @@ class RoutingService(Service):
         if self.link is not None and not self.link.up:
             name = self.link.name
             _log.warn("{name} is down: nothing arrives until: ip link set {name} up", name=name)
-        if self._usesProxies:
+        if self._settings.usesProxies:
             self._looking.start(LOOK_DELAY, now=False)
             if not self._plan().proxies:
                 _log.warn(
@@ -248,10 +236,8 @@ class RoutingService(Service):
             self._looking.stop()
         if self._monitor is not None:
             self._monitor.stopReading()
-        if self._switches is not None:
-            self._switches.giveBack()
-        if self._routing is not None:
-            self._routing.undo()
+        if self._installation is not None:
+            self._installation.undo()
         if self._kernel is not None:
             self._kernel.close()
         for lock in reversed(self._locks):
@@ -317,7 +303,7 @@ class RoutingService(Service):
         @return: what was in the way, before anything was changed; or the first refusal of the
             kernel.
         """
-        assert self._routing is not None and self._kernel is not None
+        assert self._kernel is not None
         self._settings = settings
         self.state.setPrefixes(settings.prefixes, settings.excluded, settings.behind, gateways)
         try:
@@ -343,8 +329,8 @@ class RoutingService(Service):
         """
         Find what an earlier run left of what is new.
         """
-        assert self._routing is not None
-        self._routing.takeOver(self._plan())
+        assert self._installation is not None
+        self._installation.takeOver(self._plan())
 
     def _eventsCame(self, lost: bool) -> None:
         """
@@ -352,8 +338,9 @@ class RoutingService(Service):
 
         @param lost: whether some are missing.
         """
+        assert self._installation is not None
         self._lost = self._lost or lost
-        if lost or self.state.stale or (self._usesProxies and self.state.downs != self._downs):
+        if lost or self.state.stale or self._installation.mayHaveLost(self.state.downs):
             self._rereadLater()
         if self.state.revision != self._seen:
             self._compare()
@@ -377,65 +364,18 @@ class RoutingService(Service):
 
     def _reread(self) -> None:
         """
-        Read everything anew, and put back what somebody deleted; once, for whoever deletes it again
-        means it.
+        Read everything anew, and put back what somebody deleted.
         """
-        assert self._routing is not None
-        now, counted = self._edges.clock(), self.state.downs.copy()
-        downs = counted - self._downs
-
-        def excused(one: Hashable) -> bool:
-            flushed = isinstance(one, Route) and downs[LOOPBACK]
-            return bool(flushed or (isinstance(one, Proxy) and downs[one.interface]))
-
-        missing: list[str] = []
-        left: list[str] = []
+        assert self._installation is not None
         try:
             self.state.refresh()
-            missing, left = self._routing.reread(now, excused)
-            self._downs = counted
-            self._saySwitched(*self._rereadSwitches(now))
+            isThere = self.link is not None
+            missing = self._installation.reread(self._edges.clock(), self.state.downs, isThere)
         except Prefix64Error as error:
             self._tryAgain(error)
             return
-        finally:
-            self._sayMissing(missing, left)
         lost, self._lost = self._lost, False
-        self._compare(bool(missing) or lost)
-
-    def _rereadSwitches(self, now: float) -> tuple[list[str], list[str]]:
-        """
-        Set again what somebody has set otherwise.
-        """
-        if not self._usesProxies or self._switches is None or self.link is None:
-            return [], []
-        return self._switches.reread(now)
-
-    def _sayMissing(self, back: list[str], left: list[str]) -> None:
-        """
-        Say what somebody deleted, and what becomes of it.
-        """
-        if back:
-            _log.warn("somebody deleted {what}: putting it back", what=" and ".join(back))
-        if left:
-            _log.error(
-                "somebody deletes {what} again and again: it is left alone until prefix64 starts "
-                "anew; find out who does it (ip monitor rule route)",
-                what=" and ".join(left),
-            )
-
-    def _saySwitched(self, back: list[str], left: list[str]) -> None:
-        """
-        Say which switches somebody has set otherwise, and what becomes of them.
-        """
-        if back:
-            _log.warn("somebody changed sysctls: setting {what} again", what=" and ".join(back))
-        if left:
-            _log.error(
-                "somebody changes sysctls again and again: {what} is left alone until prefix64 "
-                "starts anew, and what --ndp kernel serves may not be reached",
-                what=" and ".join(left),
-            )
+        self._compare(missing or lost)
 
     def _current(self) -> tuple[Link | None, bool, int]:
         """
@@ -479,12 +419,9 @@ class RoutingService(Service):
 
         @raise Prefix64Error: the kernel refused.
         """
-        assert self._routing is not None
-        if self._usesProxies and self._switches is not None:
-            otherName = self._switches.follow(None if self.link is None else self.link.index)
-            if otherName is not None:
-                self._routing.renamed(otherName)
-        self._routing.update(self._plan())
+        assert self._installation is not None
+        index = None if self.link is None else self.link.index
+        self._installation.update(self._plan(), index)
 
     def _tryAgain(self, error: Prefix64Error) -> None:
         """
