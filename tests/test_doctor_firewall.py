@@ -15,7 +15,12 @@ from prefix64.addressing import parsePrefix
 from prefix64.doctor.firewall import ip6tables
 from prefix64.doctor.firewall.ends import Passage
 from prefix64.doctor.firewall.packet import Packet
-from prefix64.doctor.firewall.reading import dormantTables, ingressDevices, ruleTexts
+from prefix64.doctor.firewall.reading import (
+    dormantTables,
+    ingressDevices,
+    ruleTexts,
+    tablesIn,
+)
 from prefix64.doctor.firewall.ruleset import Ruleset
 from tests.rulesets import CASES, Fate, captured
 
@@ -102,6 +107,16 @@ class NftTests(SynchronousTestCase):
             handles = {(rule["family"], rule["table"], rule["handle"]) for rule in rules}
             self.assertEqual(set(texts), handles, case.name)
         self.assertEqual(list(texts.values()), ["tcp dport 80 redirect to :8080"])
+
+    def test_everyTableIsNamed(self) -> None:
+        """
+        By family and name, as nft prints them.
+        """
+        for case in CASES:
+            said = captured()[case.name]
+            tables = [entry["table"] for entry in said["json"] if "table" in entry]
+            names = [(table["family"], table["name"]) for table in tables]
+            self.assertEqual(tablesIn(said["text"]), names, case.name)
 
     def test_packetTooBigIsRelated(self) -> None:
         """

@@ -61,7 +61,7 @@ class AgreementTests(SharedLabTestCase):
         What the doctor says.
         """
         with self.lab.server.entered():
-            firewall = readFirewall("eth0")
+            firewall = readFirewall()
         assert firewall.ruleset is not None, firewall.why
         return fateOf(firewall.ruleset.passage(CONNECTION))
 
@@ -74,6 +74,13 @@ class AgreementTests(SharedLabTestCase):
         if case.really is not None:
             seconds = _COMES if case.really else _NEVER_COMES
             self.assertEqual(self.comesIn(seconds), case.really, case.name)
+
+    def test_nothingButTheGuard(self) -> None:
+        """
+        nft prints JSON that ends in the middle where a table has an owner, and none comes after it.
+        """
+        self.load("")
+        self.assertEqual(self.said(), Fate.IN)
 
     def test_everyCase(self) -> None:
         """

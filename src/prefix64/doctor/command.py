@@ -182,7 +182,7 @@ def examine(question: Question, seconds: float) -> Iterator[Finding]:
     yield checkPrivileges(facts)
     for check in _CHECKS:
         yield from check(facts)
-    firewall = readFirewall(question.settings.interface)
+    firewall = readFirewall()
     yield from checkFirewall(facts, firewall)
     yield from checkMarks(facts, firewall)
     if facts.isEthernet:

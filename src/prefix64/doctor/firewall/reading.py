@@ -31,30 +31,26 @@ _DORMANT = re.compile(r"^\tflags (\S+,)*dormant(,|$)")
 _RULE = re.compile(r"^\s+(.*\S) # handle (\d+)$")
 
 
-def readFirewall(interface: str) -> FirewallFacts:
+def readFirewall() -> FirewallFacts:
     """
-    Read the rules of nf_tables, and those of ip6tables of the old kind.
-
-    @param interface: the guard that prefix64 itself has for it does not count.
+    Read the rules of nf_tables, and those of ip6tables of the old kind. The guards that prefix64
+    itself has do not count.
     """
     objects: list[Any] = []
     texts: dict[tuple[str, str, int | str], str] = {}
     try:
         if _which("nft") is None:
             return FirewallFacts(None, "nft is not installed", "apt-get install nftables")
-        objects += json.loads(_run("nft", "-j", "list", "ruleset"))["nftables"]
         text = _run("nft", "-a", "list", "ruleset")
         texts.update(ruleTexts(text))
+        idle = {*filter(_isGuard, tablesIn(text)), *dormantTables(text)}
+        objects += _objects(one for one in tablesIn(text) if one not in idle)
         if _which(_NEW) is not None:
             opaque = ip6tables.opaqueTables(objects)
             objects = [entry for entry in objects if not ip6tables.isOf(entry, opaque)]
             objects += _ip6tables(_NEW, opaque)
         objects += _ip6tables(_OLD, _oldTables())
-        ruleset = Ruleset(
-            objects,
-            {("ip6", f"prefix64-{interface}"), *dormantTables(text)},
-            dict(ingressDevices(text)),
-        )
+        ruleset = Ruleset(objects, idle, dict(ingressDevices(text)))
     except subprocess.SubprocessError as error:
         return FirewallFacts(None, str(error))
     except PermissionError as error:
@@ -62,6 +58,15 @@ def readFirewall(interface: str) -> FirewallFacts:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return FirewallFacts(None, f"{type(error).__name__}: {error}"[:200])
     return FirewallFacts(ruleset, texts=texts)
+
+
+def _objects(tables: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+    """
+    What C{nft -j} prints of some tables, each by itself: nft 1.0.6 prints JSON that is cut off, or
+    has any text, for all of the ruleset where one table has a flag.
+    """
+    for family, name in tables:
+        yield from json.loads(_run("nft", "-j", "list", "table", family, name))["nftables"]
 
 
 def _ip6tables(program: str, tables: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -99,6 +104,14 @@ def ruleTexts(ruleset: str) -> Iterator[tuple[tuple[str, str, int | str], str]]:
             yield (family, table, int(found[2])), found[1]
 
 
+def tablesIn(ruleset: str) -> list[tuple[str, str]]:
+    """
+    The tables in what C{nft -a list ruleset} prints, by family and name.
+    """
+    found = map(_TABLE.match, ruleset.splitlines())
+    return [(one[1], one[2]) for one in found if one]
+
+
 def dormantTables(ruleset: str) -> Iterator[tuple[str, str]]:
     """
     The tables that are switched off, in what C{nft -a list ruleset} prints, by family and name:
@@ -125,6 +138,13 @@ def ingressDevices(ruleset: str) -> Iterator[tuple[tuple[str, str, str], tuple[s
             chain = found[1]
         elif found := _INGRESS.match(line):
             yield (family, table, chain), tuple(re.findall(r'"([^"]+)"', found[1]))
+
+
+def _isGuard(table: tuple[str, str]) -> bool:
+    """
+    Tell whether a table is one that prefix64 has for an interface: it drops pings only.
+    """
+    return table[0] == "ip6" and table[1].startswith("prefix64-")
 
 
 def _which(program: str) -> str | None:
