@@ -626,6 +626,14 @@ class LinkTests(SynchronousTestCase):
             self.assertEqual(readLink(event).portOf, portOf)
         self.assertEqual(readLink(linkEvent()).portOf, "")
 
+    def test_aNameThatIsNotUtf8(self) -> None:
+        """
+        It is as Python has it in paths and arguments; pyroute2 leaves it as bytes.
+        """
+        event = linkEvent()
+        event._attributes["IFLA_IFNAME"] = b"\xff1"
+        self.assertEqual(readLink(event).name, "\udcff1")
+
     def test_whetherItCanCarryPackets(self) -> None:
         """
         IFF_RUNNING: up, and so is what is at the other end of the cable.

@@ -6,6 +6,7 @@ The messages are pyroute2's: a mapping of the fixed header's fields, with attrib
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -95,7 +96,7 @@ def readLink(message: Any) -> Link:
     info = message.get_attr("IFLA_LINKINFO")
     kind = info.get_attr("IFLA_INFO_SLAVE_KIND") if info is not None else None
     return Link(
-        name=message.get_attr("IFLA_IFNAME"),
+        name=_nameOf(message),
         index=message["index"],
         hardwareType=message["ifi_type"],
         linkLayerAddress=bytes.fromhex(text.replace(":", "")) if text.count(":") == 5 else b"",
@@ -103,6 +104,14 @@ def readLink(message: Any) -> Link:
         portOf=kind or "",
         running=bool(message["flags"] & _IFF_RUNNING),
     )
+
+
+def _nameOf(message: Any) -> str:
+    """
+    The name of an interface. It may be any bytes; pyroute2 leaves what is not UTF-8 as it is.
+    """
+    name = message.get_attr("IFLA_IFNAME")
+    return os.fsdecode(name) if isinstance(name, bytes) else str(name)
 
 
 def readAddress(message: Any) -> InterfaceAddress | None:
