@@ -14,7 +14,7 @@ from prefix64.errors import PrivilegeError, RoutingError
 from prefix64.kernel.interface import IRoutingKernel
 from prefix64.kernel.tables import RoutingTables
 from prefix64.ownership import Ownership
-from prefix64.routing.entries import Route, RouteKind, Rule
+from prefix64.routing.entries import Route, RouteKind, Rule, Steering, Way
 from prefix64.routing.leftovers import leftoverRules, overlappingRules
 from prefix64.routing.plan import RoutingPlan, plan
 from prefix64.testing import MemoryKernel
@@ -70,6 +70,16 @@ class ApplyTests(Tables):
     """
     The start.
     """
+
+    def test_whatAnEarlierRunLeftOfThePrefixGoesWhereNothingIsRouted(self) -> None:
+        """
+        Also where it was on another interface, or of its rules only that of lo is left.
+        """
+        for left in (plan(Ownership((ONE,)), "eth1", False), wanted(local=True)):
+            self.leave(left)
+            self.kernel.ourRules.discard(Rule("eth0", ONE))
+            self.tables.apply(plan(Ownership((ONE,)), "eth0", False, Steering(Way.NONE)))
+            self.assertInKernel()
 
     def test_theMemoryKernelIsAKernel(self) -> None:
         """

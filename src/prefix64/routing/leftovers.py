@@ -50,7 +50,7 @@ def leftoverRules(
     @param interface: the served one.
     @param marksAreOthers: whether another instance that runs has the rule for a firewall mark.
     """
-    prefixes = {route.destination for route in plan.routes}
+    prefixes = {*plan.prefixes, *(route.destination for route in plan.routes)}
 
     def isOurs(rule: Rule) -> bool:
         if not rule.interface:
@@ -77,7 +77,7 @@ def leftoverRoutes(
     @param mine: the rules of the earlier run.
     @param others: the rules of other instances that lead to our table, of whichever priority.
     """
-    served = {route.destination for route in plan.routes}
+    served = {*plan.prefixes, *(route.destination for route in plan.routes)}
     named = destinations([*plan.rules, *mine])
     theirs = destinations(others) - {EVERYWHERE}
 

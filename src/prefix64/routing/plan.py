@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from prefix64.addressing import mergePrefixes
+from prefix64.addressing import Prefix, mergePrefixes
 from prefix64.ownership import Ownership
 from prefix64.routing.entries import (
     EVERYWHERE,
@@ -59,6 +59,7 @@ class RoutingPlan:
     @ivar proxies: to be added when the addresses are local.
     @ivar sysctls: in the order in which they are to be set; and put back in the reverse.
     @ivar guard: what keeps the kernel from answering ping, if it is to be kept from it.
+    @ivar prefixes: what is served, also where there is no route for it.
     """
 
     routes: tuple[Route, ...]
@@ -66,6 +67,7 @@ class RoutingPlan:
     proxies: tuple[Proxy, ...] = ()
     sysctls: tuple[Sysctl, ...] = ()
     guard: GuardTable | None = None
+    prefixes: tuple[Prefix, ...] = ()
 
 
 def plan(
@@ -81,9 +83,10 @@ def plan(
     """
     steering = steering or Steering()
     if steering.way is Way.NONE:
-        return RoutingPlan((), ())
-    rules = _RULES[steering.way](ownership, interface, local, steering)
-    return RoutingPlan(tuple(_routes(ownership, steering.numbers.table)), tuple(rules))
+        return RoutingPlan((), (), prefixes=ownership.prefixes)
+    rules = tuple(_RULES[steering.way](ownership, interface, local, steering))
+    routes = tuple(_routes(ownership, steering.numbers.table))
+    return RoutingPlan(routes, rules, prefixes=ownership.prefixes)
 
 
 def _routes(ownership: Ownership, table: int) -> Iterator[Route]:
