@@ -114,6 +114,19 @@ class UsedTests(Case):
             at65 = Steering(numbers=Numbers(priority=65))
             self.assertObjects(intent(instance(steering=at65)), found, text)
 
+    def test_whatCrashedHereWithTheNumbersOfAnotherInterface(self) -> None:
+        """
+        Of this process: nobody would take it over.
+        """
+        left, wanted = instance("eth1"), instance("eth1", Steering(numbers=Numbers(table=65)))
+        self.assertObjects(
+            intent(wanted),
+            facts(left, siblings=(Numbers(),)),
+            "priority 64 is in use by a prefix64 that crashed (priority 64 to 2001:db8:2::/64 iif "
+            "eth1, table 64): prefix64 cleanup --table 64 --priority 64 removes that",
+        )
+        self.assertFine(intent(wanted), facts(instance("eth0"), siblings=(Numbers(),)))
+
     def test_whatCrashedWithOtherNumbers(self) -> None:
         """
         The command that removes it names the numbers of that run, of whichever rule it is known by.

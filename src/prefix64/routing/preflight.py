@@ -102,15 +102,15 @@ def objections(intent: Intent, facts: HostFacts) -> Iterator[Prefix64Error]:
                 "IPv6 is off on lo, so that no route can make a prefix this host's own: "
                 f"sysctl -w {LOOPBACK_SWITCH}=0"
             )
-        yield from _usedByOthers(intent.steering, facts)
+        yield from _usedByOthers(intent, facts)
         yield from _cutOff(intent, facts)
 
 
-def _usedByOthers(steering: Steering, facts: HostFacts) -> Iterator[Prefix64Error]:
+def _usedByOthers(intent: Intent, facts: HostFacts) -> Iterator[Prefix64Error]:
     """
     The table or a priority is somebody else's.
     """
-    numbers = steering.numbers
+    steering, numbers = intent.steering, intent.steering.numbers
     for route in facts.routes:
         if route.table == numbers.table and route.protocol != PROTOCOL:
             yield RoutingError(
@@ -129,7 +129,7 @@ def _usedByOthers(steering: Steering, facts: HostFacts) -> Iterator[Prefix64Erro
     for rule in facts.rules:
         leadsHere = rule.ours is not None and rule.table == numbers.table
         inTheWay = rule.priority in priorities or leadsHere
-        if inTheWay and not _isPrefix64s(rule, numbers, facts):
+        if inTheWay and not _isPrefix64s(rule, intent, facts):
             yield RoutingError(_whose(rule, facts.rules))
 
 
@@ -167,13 +167,16 @@ def _numbersOf(rule: RuleFact, rules: Iterable[RuleFact]) -> tuple[int, int]:
     return min(tables - {0, MAIN_TABLE}, default=TABLE), priority
 
 
-def _isPrefix64s(rule: RuleFact, numbers: Numbers, facts: HostFacts) -> bool:
+def _isPrefix64s(rule: RuleFact, intent: Intent, facts: HostFacts) -> bool:
     """
     Tell whether a rule is one that this process would take over, on this interface or another, or
-    of another instance that runs.
+    of another instance that runs. On this interface that is one with its own numbers.
     """
     if rule.ours is None:
         return False
+    numbers = intent.steering.numbers
+    if rule.interface == intent.interface != LOOPBACK:
+        return isOfInstance(rule.ours, numbers)
     if any(isOfInstance(rule.ours, one) for one in (numbers, *facts.siblings)):
         return True
     if not rule.interface:
