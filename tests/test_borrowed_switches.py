@@ -352,6 +352,24 @@ class RefusedTests(Case):
             self.assertEqual(self.kernel.switches, before)
             self.assertNoRecord()
 
+    def test_oneThatWasRenamedSinceIsPutBack(self) -> None:
+        """
+        Its switches are under its new name, whether there is another of the old one or not.
+        """
+        self.borrowed().borrow(ETH0)
+        self.kernel.links[:] = [link for link in self.kernel.links if link.index != ETH0]
+        self.kernel.links.append(Link("wan", ETH0, ETHERNET, b"\x02\0\0\0\0\x02", True))
+        for name in SWITCHES:
+            self.kernel.switches["wan", name] = self.kernel.switches["eth0", name]
+        self.kernel.links.append(Link("eth0", 9, ETHERNET, b"\x02\0\0\0\0\x09", True))
+        self.kernel.switches.update({("eth0", name): "0" for name in SWITCHES})
+        switches = self.borrowed()
+        switches.borrow(9)
+        self.assertEqual(self.eth0("wan"), ("1", "0", "0"))
+        switches.giveBack()
+        self.assertEqual(self.eth0(), ("0", "0", "0"))
+        self.assertNoRecord()
+
 
 class FollowTests(Case):
     """

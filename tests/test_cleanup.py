@@ -229,6 +229,19 @@ class CleaningTests(SynchronousTestCase):
         lock.release()
         self.assertEqual(self.words(self.cleaned()), ["sysctl -w net/ipv6/conf/lo/accept_ra=1"])
 
+    def test_anInterfaceThatWasRenamedSince(self) -> None:
+        """
+        Its switches are under its new name.
+        """
+        self.record.write([self.changed("eth0", "forwarding", "1", "0")], 2)
+        (eth0,) = [link for link in self.kernel.links if link.index == 2]
+        self.kernel.links[:] = [dataclasses.replace(eth0, name="wan")]
+        del self.kernel.switches["eth0", "forwarding"]
+        self.kernel.switches["wan", "forwarding"] = "1"
+        expected = ["sysctl -w net/ipv6/conf/wan/forwarding=0"]
+        self.assertEqual(self.words(self.cleaned()), expected)
+        self.assertEqual(os.listdir(self.state), [])
+
     def test_aRecordOfAnInterfaceThatWentIsRemoved(self) -> None:
         """
         Its switches went with it; one that cannot be read stays.

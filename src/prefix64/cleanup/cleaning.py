@@ -166,8 +166,9 @@ class Cleaning:
         link = kernel.link(interface)
         index = None if link is None else link.index
         record = SwitchRecord(self._question.stateDirectory, interface)
-        changed = record.read(index)
-        if record.isStale(index):
+        renamed = record.renamed(kernel.names())
+        changed = [*renamed, *record.read(index)]
+        if record.isStale(index) and not renamed:
             self._outcome.removed.append(Command(("rm", record.path), "switches that are gone"))
         elif not changed:
             return

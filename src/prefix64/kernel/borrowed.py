@@ -121,7 +121,7 @@ class BorrowedSwitches:
         """
         What an earlier run changed and did not put back.
         """
-        return self._record.read(index)
+        return [*self._record.renamed(self._kernel.names()), *self._record.read(index)]
 
     def _isMine(self, change: Changed) -> bool:
         """
@@ -209,7 +209,7 @@ class BorrowedSwitches:
         if name == self._interface:
             name = None
         if name is not None:
-            self._putBack([_on(name, change) for change in self.changed])
+            self._putBack([change.on(name) for change in self.changed])
         self._conclude(self._owed)
         self.changed, self._index = [], 0
         if index is not None:
@@ -232,11 +232,3 @@ class BorrowedSwitches:
                 refused.insert(0, change)
                 _log.error("not undone: {error}", error=error)
         return refused
-
-
-def _on(name: str, change: Changed) -> Changed:
-    """
-    A change as it is on an interface that has another name now.
-    """
-    sysctl = change.sysctl
-    return Changed(Sysctl(name, sysctl.name, sysctl.value), change.before)

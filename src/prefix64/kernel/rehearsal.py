@@ -4,6 +4,7 @@ The kernel's tables as they would be: what is added and set is only remembered, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from prefix64.kernel.interface import IRoutingKernel
@@ -103,6 +104,12 @@ class RehearsedRecord(SwitchRecord):
         See L{SwitchRecord.read}; but for what is left of other interfaces, which will be put back.
         """
         return [one for one in super().read(index) if one.sysctl.interface == self._served]
+
+    def renamed(self, names: Mapping[int, str]) -> list[Changed]:
+        """
+        See L{SwitchRecord.renamed}: nothing, for all of it will be put back.
+        """
+        return []
 
     def write(self, changed: list[Changed], index: int) -> None:
         """

@@ -13,7 +13,7 @@ import os
 import re
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,12 @@ class Changed:
     def undone(self) -> Sysctl:
         """What puts it back."""
         return Sysctl(self.sysctl.interface, self.sysctl.name, self.before, "as it was")
+
+    def on(self, interface: str) -> Changed:
+        """
+        The change as it is on an interface that has another name now.
+        """
+        return Changed(Sysctl(interface, self.sysctl.name, self.sysctl.value), self.before)
 
 
 def namespaceName() -> str:
@@ -92,6 +98,22 @@ class SwitchRecord:
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return []
         return [one for one in changed if same or one.sysctl.interface != self._interface]
+
+    def renamed(self, names: Mapping[int, str]) -> list[Changed]:
+        """
+        What an earlier run changed on the interface, if that has another name now, and under that.
+
+        @param names: those of the interfaces that there are now, by their indexes.
+        """
+        try:
+            found = self._document()
+            name = names.get(found["index"], self._interface)
+            if name == self._interface or not _isNow(found, found["index"]):
+                return []
+            changed = list(map(_changed, found["switches"]))
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return []
+        return [one.on(name) for one in changed if one.sysctl.interface == self._interface]
 
     def isStale(self, index: int | None) -> bool:
         """
