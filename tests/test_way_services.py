@@ -166,6 +166,47 @@ class ProxyTests(World):
             ],
         )
 
+    def test_aLookReadsNoRoutes(self) -> None:
+        """
+        Of which a router has hundreds of thousands.
+        """
+        self.patch(self.kernel, "gateways", self.fail)
+        self.patch(self.kernel, "routes", self.fail)
+        self.reactor.advance(LOOK_DELAY)
+        self.assertEqual(self.kernel.ourProxies, {Proxy("eth0", HOST)})
+
+    def test_oneOfSomebodyElseGoes(self) -> None:
+        """
+        Then ours takes its place.
+        """
+        foreign = {Proxy("eth0", HOST)}
+        self.patch(self.kernel, "foreignProxies", lambda: foreign)
+        self.kernel.ourProxies.clear()
+        self.reactor.advance(LOOK_DELAY)
+        self.assertEqual(self.kernel.ourProxies, set())
+        foreign = set()
+        self.reactor.advance(LOOK_DELAY)
+        self.assertEqual(self.kernel.ourProxies, {Proxy("eth0", HOST)})
+
+    def test_ipv6GoesFromTheInterface(self) -> None:
+        """
+        And with it proxies and switches: no fight, however often. Others come with it.
+        """
+        names = ("accept_ra", "forwarding", "proxy_ndp")
+        for _ in range(3):
+            for name in names:
+                del self.kernel.switches["eth0", name]
+            self.kernel.ourProxies.clear()
+            self.events(Message({"event": "RTM_DELNETCONF"}, {"NETCONFA_IFINDEX": 2}))
+            self.reactor.advance(REREAD_DELAY)
+            self.reactor.advance(LOOK_DELAY)
+            self.assertNotIn(("eth0", "forwarding"), self.kernel.switches)
+            self.kernel.switches.update({("eth0", name): "0" for name in names})
+            self.reactor.advance(LOOK_DELAY)
+            self.assertEqual([self.kernel.switches["eth0", n] for n in names], ["0", "1", "1"])
+            self.assertEqual(self.kernel.ourProxies, {Proxy("eth0", HOST)})
+        self.assertEqual(self.lines(LogLevel.error), [])
+
     def test_theInterfaceGoesDown(self) -> None:
         """
         The kernel deletes them with it: no fight, however often.

@@ -158,11 +158,31 @@ class BorrowedSwitches:
         @return: what is set again, and what is now left alone, as C{sysctl} would call it.
         @raise Prefix64Error: the kernel refused.
         """
+        if self._switched(self._index) is None:
+            return [], []
         gone = [change.sysctl for change in self.changed if not self._stands(change)]
         again, left = self._restraint.judge(gone, now)
         if again:
             self._set([one for one in gone if one not in self._restraint.abandoned])
         return again, left
+
+    def differ(self, index: int | None) -> bool:
+        """
+        Tell whether somebody has changed what was set, but for what is left alone; or whether the
+        switches came or went.
+
+        @param index: of the interface that there is now; L{None} for none.
+        """
+        abandoned = self._restraint.abandoned
+        gone = (c for c in self.changed if c.sysctl not in abandoned and not self._stands(c))
+        return (self._switched(index) or 0) != self._index or any(gone)
+
+    def _switched(self, index: int | None) -> int | None:
+        """
+        The index of the interface, if IPv6 is there and with it the switches: they go where the MTU
+        is below 1280 (RFC 8200 5), and others come when it is no longer.
+        """
+        return index if self._kernel.switch(self._interface, "forwarding") is not None else None
 
     def giveBack(self) -> None:
         """
@@ -196,13 +216,14 @@ class BorrowedSwitches:
 
     def follow(self, index: int | None) -> str | None:
         """
-        See whether the interface is another one now: with it its switches came and went. Where it
-        is only called otherwise, they are put back.
+        See whether the interface is another one now, or has lost IPv6: with it its switches came
+        and went. Where it is only called otherwise, they are put back.
 
         @param index: of the interface that there is now; L{None} for none.
         @return: what the one that there was is called now, if that is something else.
         @raise Prefix64Error: the kernel refused.
         """
+        index = self._switched(index)
         if (index or 0) == self._index:
             return None
         name = self._kernel.names().get(self._index)

@@ -52,8 +52,8 @@ class HostState:
         one, also if it has the same index.
     @ivar revision: another number whenever something may have changed, but for neighbors.
     @ivar neighborsChanged: whether those have; L{ownership} has them in it.
-    @ivar downs: how many times the served interface, and lo, went down: the kernel then deletes
-        neighbor proxies, and routes that lead to lo.
+    @ivar downs: how many times the served interface, and lo, went down, or IPv6 went there: the
+        kernel then deletes neighbor proxies, and routes that lead to lo.
     @ivar stale: a route or rule went that may have been ours, or may have led out of a prefix, or
         somebody changed a switch of the interface: everything is to be read again.
     """
@@ -323,7 +323,11 @@ class HostState:
             self.stale = True
 
     def _switchIsGone(self, message: Any) -> None:
-        self._forwarding.discard(message.get_attr("NETCONFA_IFINDEX"))
+        index = message.get_attr("NETCONFA_IFINDEX")
+        self._forwarding.discard(index)
+        if self.link is not None and index == self.link.index:
+            self.downs[self._interface] += 1  # IPv6 went, and the proxies with it
+            self.stale = True
 
     def _addGateway(self, address: int) -> None:
         """

@@ -76,6 +76,17 @@ class Installation:
                 self._tables.renamed(otherName)
         self._tables.update(plan)
 
+    def differs(self, plan: RoutingPlan, index: int | None) -> bool:
+        """
+        Look whether something is otherwise of which the kernel does not tell: neighbor proxies and
+        switches. It is cheap, however many routes and rules the host has.
+
+        @param plan: what is wanted now.
+        @param index: of the interface that there is now; L{None} for none.
+        @raise Prefix64Error: the kernel's tables cannot be read.
+        """
+        return self._switches.differ(index) or self._tables.proxiesDiffer(plan)
+
     def mayHaveLost(self, downs: Counter[str]) -> bool:
         """
         Tell whether the kernel may have deleted something without an event.

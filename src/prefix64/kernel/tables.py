@@ -256,6 +256,18 @@ class RoutingTables:
         back, left = self._restraint.judge([one for one in gone if not excused(one)], now)
         return [*flushed, *back], left
 
+    def proxiesDiffer(self, plan: RoutingPlan) -> bool:
+        """
+        Tell whether a neighbor proxy of ours is gone or back, or one may be added in the place of
+        somebody else's.
+
+        @raise Prefix64Error: the kernel's tables cannot be read.
+        """
+        if self._proxiesInKernel() != self.proxies:
+            return True
+        missing = self._missing(plan.proxies, self.proxies)
+        return bool(missing) and not self._kernel.foreignProxies().issuperset(missing)
+
     def undo(self) -> None:
         """
         Take everything out: the proxies, the local routes, the holes in them, and the rules last.

@@ -88,7 +88,7 @@ class RoutingService(Service):
         self._behind = Behind(settings.behind)
         self._rereadCall: Any = None
         self._compareCall: Any = None
-        self._looking = LoopingCall(self._rereadNow)
+        self._looking = LoopingCall(self._look)
         self._looking.clock = reactor
         self._listeners: list[Callable[[], None]] = []
         self._last: tuple[Link | None, bool, int] = None, False, 0
@@ -354,13 +354,21 @@ class RoutingService(Service):
         if not _isActive(self._rereadCall):
             self._rereadCall = self._reactor.callLater(REREAD_DELAY, self._reread)
 
-    def _rereadNow(self) -> None:
+    def _look(self) -> None:
         """
-        Read everything anew now.
+        Look at what the kernel does not tell of, and read everything anew if it is otherwise.
         """
-        if _isActive(self._rereadCall):
-            self._rereadCall.cancel()
-        self._reread()
+        assert self._installation is not None
+        index = None if self.link is None else self.link.index
+        try:
+            self._lost = self._installation.differs(self._plan(), index) or self._lost
+        except Prefix64Error as error:
+            self._tryAgain(error)
+            return
+        if self._lost:
+            if _isActive(self._rereadCall):
+                self._rereadCall.cancel()
+            self._reread()
 
     def _reread(self) -> None:
         """
