@@ -356,6 +356,7 @@ class WayTests(SynchronousTestCase):
             ({}, False, []),
             ({"routing": "none"}, False, ["problem"]),
             ({"routing": "ports", "ports": "tcp:443"}, True, []),
+            ({"routing": "none", "respond": "hosts"}, True, ["ok"]),
         ):
             facts = but(runs(isRunning, **options), arrivals=lost)
             self.assertEqual([f.judgement.value for f in checkArrival(facts)], expected)

@@ -82,6 +82,9 @@ def checkArrival(facts: HostFacts) -> Iterator[Finding]:
     way, check = facts.settings.steering.way, "arrival"
     if facts.instance is None and way is not Way.NONE:
         return
+    if way is Way.NONE and facts.onlyHosts and not (facts.hosts and facts.hosts.hasHosts):
+        yield ok(check, "nothing is to be this host's own: no address has a site of its own")
+        return
     everything = way is not Way.PORTS
     looked = [
         one
