@@ -275,7 +275,8 @@ class CutOffTests(Case):
                 behind,
                 facts(forwards=False),
                 f"--forward {words}: this host does not forward, so nothing would arrive: "
-                "sysctl -w net.ipv6.conf.all.forwarding=1",
+                "sysctl -w net.ipv6.conf.all.forwarding=1 (where router advertisements give the "
+                "default route, net.ipv6.conf.eth0.accept_ra=2 before that)",
             )
 
 

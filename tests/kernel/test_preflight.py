@@ -243,7 +243,8 @@ class HostTests(PreflightTestCase):
         self.assertRefused(
             (*ETH0, "--forward", "2001:db8:0:0:c::/80"),
             "--forward 2001:db8:0:0:c::/80: this host does not forward, so nothing would arrive: "
-            "sysctl -w net.ipv6.conf.all.forwarding=1",
+            "sysctl -w net.ipv6.conf.all.forwarding=1 (where router advertisements give the "
+            "default route, net.ipv6.conf.eth0.accept_ra=2 before that)",
         )
 
     def test_whatTheKernelIsNoProxyFor(self) -> None:

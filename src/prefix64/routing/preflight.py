@@ -85,8 +85,10 @@ def objections(intent: Intent, facts: HostFacts) -> Iterator[Prefix64Error]:
         yield OptionError(
             OptionText(
                 "{forward:{0}}: this host does not forward, so nothing would arrive: "
-                "sysctl -w net.ipv6.conf.all.forwarding=1",
+                "sysctl -w net.ipv6.conf.all.forwarding=1 (where router advertisements give the "
+                "default route, net.ipv6.conf.{1}.accept_ra=2 before that)",
                 intent.behind,
+                intent.interface,
             )
         )
     if intent.steering.way is not Way.NONE:
