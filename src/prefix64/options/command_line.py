@@ -119,7 +119,7 @@ class Options(usage.Options):
 
     def opt_prefix(self, text: str) -> None:
         """
-        A prefix to serve, from /32 to /127; may be given again. [default with lo: 2001:db8::/64]
+        A prefix to serve, from /32 to /127; may be given again [default with lo: 2001:db8::/64]
         """
         self["prefix"].append(text)
 
@@ -127,20 +127,19 @@ class Options(usage.Options):
 
     def opt_exclude(self, text: str) -> None:
         """
-        An address or prefix that is never ours; may be given again.
+        An address or prefix that is never ours; may be given again
         """
         self["exclude"].append(text)
 
     def opt_forward(self, text: str) -> None:
         """
-        A part of the prefix that lives behind this host, or auto: answered for, and routed on; may
-        be given again.
+        A part of the prefix that lives behind this host, or auto; may be given again
         """
         self["forward"].append(text)
 
     def opt_http(self, text: str) -> None:
         """
-        Where HTTP listens: a port, an endpoint, or none; may be given again. [default: 80]
+        Where HTTP listens: a port, an endpoint, or none; may be given again [default: 80]
         """
         self["http"].append(text)
 
