@@ -342,6 +342,21 @@ class StartTests(World):
             self.assertEqual(warning in service.announcement(), warned, changed)
             self.successResultOf(service.stopService())
 
+    def test_theAddressToTryIsOneThatIsAnsweredFor(self) -> None:
+        """
+        A host's, where only hosts are; none, where there is no host.
+        """
+        one = SitesDirectory((Host(Prefix(PREFIX.network + 7, 128), StaticSite("/")),))
+        only = "only addresses with a site of their own, or behind this host, are answered for"
+        for changed, end in (
+            ({"respond": RespondPolicy.HOSTS, "sites": one}, ". Try http://[2001:db8::7]/"),
+            ({"respond": RespondPolicy.HOSTS}, "ping answered by the protocol"),
+        ):
+            service = self.started(**changed)
+            self.assertTrue(service.announcement().endswith(end), service.announcement())
+            self.assertIn(only, service.announcement())
+            self.successResultOf(service.stopService())
+
     def test_withoutHttpTheLineNamesAnAddressToPing(self) -> None:
         """
         And no port is listened on.

@@ -222,13 +222,14 @@ class Ownership:
             if self.prefixOf(address) is not None
         ]
 
-    def example(self) -> str:
+    def example(self) -> str | None:
         """
-        An address to try first: C{...::cafe}, or the first that is ours after it.
+        An address to try first: C{...::cafe}, or the first that is ours after it. L{None} where
+        none is, as where all of a prefix is behind this host.
         """
         for prefix in self.prefixes:
             for candidate in range(0xCAFE, 0xCAFE + 4096):
                 address = prefix.address(candidate)
                 if self.of(address) is Owner.OURS:
                     return formatAddress(address)
-        return formatAddress(self.prefixes[0].network)
+        return None

@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from prefix64.addressing import formatAddress
+from prefix64.icmpv6.policies import RespondPolicy
+from prefix64.ownership import Owner, Ownership
 from prefix64.routing.entries import Way
 from prefix64.services.link import LinkService
-from prefix64.settings import DEFAULT_PREFIX, EchoMode, LinkSettings, NdpMode
+from prefix64.settings import DEFAULT_PREFIX, EchoMode, LinkSettings, NdpMode, Settings
 
 _WAYS = {
     Way.PORTS: "only {services} and ICMPv6 are taken",
@@ -28,6 +31,24 @@ def served(links: Iterable[LinkSettings]) -> str:
     return " and ".join(
         f"{' and '.join(map(str, one.prefixes))} on {one.interface}" for one in links
     )
+
+
+def firstToTry(settings: Settings, ownership: Ownership) -> str | None:
+    """
+    An address that a visitor can try first: of a host rule, where only those are answered for;
+    L{None} where none is this host's own.
+    """
+    if any(not _onlyHosts(link) for link in settings.links):
+        return ownership.example()
+    firsts = (host.prefix.address(host.prefix.count // 2) for host in settings.sites.hosts)
+    return next((formatAddress(one) for one in firsts if ownership.of(one) is Owner.OURS), None)
+
+
+def _onlyHosts(link: LinkSettings) -> bool:
+    """
+    Tell whether only addresses that a host rule covers are answered for.
+    """
+    return link.ndp is NdpMode.KERNEL or link.respond is RespondPolicy.HOSTS
 
 
 def notes(links: Sequence[LinkService]) -> list[str]:
@@ -54,6 +75,10 @@ def _notesOf(link: LinkService) -> list[str]:
         parts.append(_WAYS[steering.way].format(services=services, mark=steering.numbers.mark))
     if settings.forwardWords:
         parts.append(f"behind this host: {settings.forwardWords}")
+    if settings.respond is RespondPolicy.HOSTS:
+        parts.append(
+            "only addresses with a site of their own, or behind this host, are answered for"
+        )
     if settings.ndp in _NDP:
         parts.append(_NDP[settings.ndp])
     mode = link.echoGuard.mode

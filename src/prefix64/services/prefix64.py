@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from prefix64.edges import Edges
 from prefix64.errors import Prefix64Error, StateError, givenIn
 from prefix64.option_text import OptionText
-from prefix64.services.announcement import notes, served
+from prefix64.services.announcement import firstToTry, notes, served
 from prefix64.services.in_order import InOrder, stopped
 from prefix64.services.link import LinkService, startLinks
 from prefix64.services.signals import Hangup, HeldSignals, interruptible, undisturbed
@@ -145,21 +145,23 @@ class Prefix64Service(InOrder):
         if listed:
             parts.append(f"{listed} host rule{'' if listed == 1 else 's'} from the tree of sites")
         parts += notes(self.links)
-        return "; ".join(parts) + ". " + self._firstToTry()
+        return "; ".join(parts) + self._firstToTry()
 
     def _firstToTry(self) -> str:
         """
         The first URL to try; where no port listens on every address, the first address to ping.
         """
-        address = self.tables.table.ownership.example()
+        address = firstToTry(self._settings, self.tables.table.ownership)
+        if address is None:
+            return ""
         hosts = (port.getHost() for port in self.web.ports)
         number = next(
             (h.port for h in hosts if isinstance(h, IPv6Address) and h.host == "::"), None
         )
         if number is None:
-            return f"Try: ping {address}"
+            return f". Try: ping {address}"
         port = "" if number == 80 else f":{number}"
-        return f"Try http://[{address}]{port}/"
+        return f". Try http://[{address}]{port}/"
 
 
 def _saidAlready(*error: object) -> None:
