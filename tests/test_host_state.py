@@ -162,6 +162,30 @@ class HostStateTests(SynchronousTestCase):
         )
         self.assertNotIn(parseAddress("fe80::1"), self.state.ownership().gateways)
 
+    def test_aRouteForMoreThanWhatIsNamed(self) -> None:
+        """
+        It leads what is named elsewhere, if no longer one, or as long a one, leads to the link
+        itself; a default route says nothing.
+        """
+        single = parsePrefix("2001:db8::c:0:0:2")
+        pair, around = parsePrefix("2001:db8::c:0:0:2/127"), parsePrefix("2001:db8:0:0:c::/80")
+        nearer = parsePrefix("2001:db8:0:0:c::/96")
+        default = parsePrefix("::/0")
+        for routes, owner in (
+            ([(ETH1, around)], Owner.FORWARDED),
+            ([(ETH1, around), (ETH0, SERVED)], Owner.FORWARDED),
+            ([(ETH1, around), (ETH0, around)], Owner.UNROUTED),
+            ([(ETH1, around), (ETH0, nearer)], Owner.UNROUTED),
+            ([(ETH1, default)], Owner.UNROUTED),
+            ([], Owner.UNROUTED),
+        ):
+            self.kernel.interfaceRoutes = {InterfaceRoute(*route) for route in routes}
+            self.kernel.forwardingInterfaces = {-1}
+            self.state = HostState(self.kernel, "eth0", (pair,), behind=(single,))
+            self.state.refresh()
+            self.assertIs(self.owner("2001:db8::c:0:0:2"), owner, routes)
+            self.assertIs(self.owner("2001:db8::c:0:0:3"), Owner.OURS)
+
     def test_anAddressComesAndGoes(self) -> None:
         """
         On the served interface, and on another one.

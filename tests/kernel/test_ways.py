@@ -505,6 +505,22 @@ class ForwardTests(WayTestCase):
         self.assertNotIn("local", lab.server.ip("-6 route show table 64"))
         service.stop()
 
+    def test_oneAddressOfAWiderRoute(self) -> None:
+        """
+        As import-ndppd writes a rule for a single address: the route is for more than the prefix.
+        """
+        lab = self.makeLab()
+        lab.container(self.part, self.inside)
+        pair, other = "2001:db8::c:0:0:2/127", "2001:db8::c:0:0:3"
+        service = lab.launch(
+            *("--iface", "eth0", "--prefix", pair, "--exclude", other, "--forward", self.inside)
+        )
+        service.waitForStart()
+        self.assertAnsweredOnce(lab.ping(self.inside))
+        self.assertNotIn("no route leads there", service.log())
+        lab.server.ip(f"-6 route del {self.part} dev br0")
+        eventually(lambda: "no route leads there" in service.log())
+
     def test_aNeighborProxyAndNoMore(self) -> None:
         """
         With routing left as it is, and nobody listed, only what is behind is answered for; rules

@@ -120,9 +120,6 @@ class HostState:
         self._prefixes = tuple(prefixes)
         self._excluded = tuple(excluded)
         self._behind = tuple(behind)
-        self._wholes = {
-            prefix for prefix in self._prefixes if any(b.covers(prefix) for b in self._behind)
-        }
         self._gateways = {one for one in self._gateways.union(gateways) if self._isInside(one)}
 
     def refresh(self) -> None:
@@ -156,7 +153,7 @@ class HostState:
         mine = frozenset(a.address for a in self._addresses if a.interface == index)
         every = frozenset(a.address for a in self._addresses)
         self.neighborsChanged = False
-        elsewhere = {r.destination for r in self._routed if self._leadsElsewhere(r)}
+        elsewhere = self._elsewhere()
         return Ownership(
             self._prefixes,
             self._excluded,
@@ -179,6 +176,31 @@ class HostState:
         """
         return EVERY_INTERFACE in self._forwarding or self._forced
 
+    def _elsewhere(self) -> set[Prefix]:
+        """
+        The parts of the prefixes that the host routes to another interface: by a route of their
+        own; and what the user named, by the longest route for more than it, if all that are as long
+        lead elsewhere.
+        """
+        parts = {
+            route.destination
+            for route in self._routed
+            if self._isPart(route.destination) and self._leadsElsewhere(route)
+        }
+        for block in self._behind:
+            around = [route for route in self._routed if route.destination.covers(block)]
+            longest = max((route.destination.length for route in around), default=0)
+            nearest = [route for route in around if route.destination.length == longest]
+            if nearest and all(map(self._leadsElsewhere, nearest)):
+                parts.add(block)
+        return parts
+
+    def _isPart(self, destination: Prefix) -> bool:
+        """
+        Tell whether a destination is a part of a prefix, and not all of it.
+        """
+        return any(p.covers(destination) and p != destination for p in self._prefixes)
+
     def _leadsElsewhere(self, route: InterfaceRoute) -> bool:
         """
         Tell whether a route leads a part of a prefix to another interface. One that the kernel made
@@ -188,12 +210,6 @@ class HostState:
         index = self.link.index if self.link is not None else None
         if route.interface == index:
             return False
-        if route.destination in self._wholes:
-            # A whole prefix that is on the served link too is not behind this host.
-            return not any(
-                one.interface == index and one.destination == route.destination
-                for one in self._routed
-            )
         return not route.ofKernel or any(
             one.interface == route.interface
             and one.length == route.destination.length
@@ -338,12 +354,12 @@ class HostState:
 
     def _addRouted(self, route: InterfaceRoute) -> None:
         """
-        Remember a route that leads a part of a prefix elsewhere, as long as there is room. One for
-        the whole prefix is no part of it.
+        Remember a route for a part of a prefix, or for what the user named and more, as long as
+        there is room. A default route is for everything, and says nothing of it.
         """
         destination = route.destination
-        inside = destination in self._wholes or any(
-            p.covers(destination) and p != destination for p in self._prefixes
+        inside = self._isPart(destination) or (
+            destination.length > 0 and any(destination.covers(block) for block in self._behind)
         )
         room = len(self._routed) < MOST_ROUTED
         if inside and room and route.interface != LOOPBACK_INDEX:
