@@ -21,8 +21,8 @@ from prefix64.ownership import Owner
 from prefix64.routing.entries import Route, RouteKind, Rule, Service, Steering, Way
 from prefix64.routing.facts import RouteFact
 from prefix64.routing.plan import plan
+from prefix64.services.following import REREAD_DELAY
 from prefix64.services.link import LinkService
-from prefix64.services.routing import REREAD_DELAY
 from prefix64.settings import NdpMode
 from prefix64.testing import MemoryLock
 from tests.test_host_state import addressEvent, linkEvent, routeEvent

@@ -33,9 +33,9 @@ from prefix64.link.socket_filter import icmpv6Filter
 from prefix64.ownership import Owner, Ownership
 from prefix64.routing.entries import GuardKind, Route, RouteKind, Rule
 from prefix64.routing.plan import RoutingPlan, plan
+from prefix64.services.following import NEIGHBOR_DELAY, REREAD_DELAY
 from prefix64.services.icmpv6 import MOST_CONFLICTS, countsInWords
 from prefix64.services.prefix64 import Prefix64Service
-from prefix64.services.routing import NEIGHBOR_DELAY, REREAD_DELAY
 from prefix64.services.signals import ENDING
 from prefix64.settings import EchoMode, Launch, LinkSettings, Settings
 from prefix64.testing import (

@@ -26,7 +26,7 @@ from prefix64.routing.entries import (
     Way,
 )
 from prefix64.routing.plan import plan
-from prefix64.services.routing import LOOK_DELAY, REREAD_DELAY
+from prefix64.services.following import LOOK_DELAY, REREAD_DELAY
 from prefix64.settings import EchoMode, NdpMode
 from prefix64.testing import MemoryLock
 from tests.test_host_state import ETH1, Message, deletionEvent, linkEvent, routedEvent

@@ -1,34 +1,25 @@
 """
-Fakes of the edges, for tests of prefix64 and of what is built on it. Each passes the tests that the
-real thing passes.
+The kernel's tables in memory, and its events.
 """
 
 from __future__ import annotations
 
-import errno
-import os
-import socket
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from zope.interface import implementer
 
-from prefix64.addressing import Prefix, formatAddress
-from prefix64.errors import GuardError, InterfaceError, PrivilegeError, RoutingError
-from prefix64.instance_lock import SERVED
-from prefix64.kernel.guard import IGuard
+from prefix64.addressing import Prefix
+from prefix64.errors import RoutingError
 from prefix64.kernel.interface import IRoutingKernel
 from prefix64.kernel.messages import InterfaceAddress, InterfaceRoute, Link
 from prefix64.kernel.table_messages import KIND_NUMBERS
-from prefix64.link.groups import IGroupMembership
-from prefix64.link.packet_socket import ETHERNET, ILinkSocket
-from prefix64.option_text import OptionText
+from prefix64.link.packet_socket import ETHERNET
 from prefix64.routing.entries import (
     EVERYWHERE,
     MAIN_TABLE,
     PROTOCOL,
-    GuardKind,
     Proxy,
     Route,
     Rule,
@@ -38,162 +29,6 @@ from prefix64.routing.facts import LOCAL_TABLE, RouteFact, RuleFact
 
 LOOPBACK_HARDWARE = 772
 """The hardware type of the loopback interface, ARPHRD_LOOPBACK."""
-
-
-@implementer(ILinkSocket)
-class MemoryLink:
-    """
-    A link in memory.
-
-    @ivar linkLayerAddress: 6 bytes.
-    @ivar sent: the frames that were sent.
-    @ivar sendErrors: errors that the next sends raise, in order.
-    @ivar errors: what the interface has to report, in order.
-    @ivar dropped: what L{drops} says next.
-    @ivar program: the filter that was put in the place of the first one.
-    @ivar bound: whether its interface is there.
-    @ivar closed: whether it was closed.
-    """
-
-    def __init__(self, linkLayerAddress: bytes = b"\x02\0\0\0\0\x01") -> None:
-        self.linkLayerAddress = linkLayerAddress
-        self.sent: list[bytes] = []
-        self.sendErrors: deque[OSError] = deque()
-        self.errors: deque[OSError] = deque()
-        self.dropped = 0
-        self.program = b""
-        self.bound = True
-        self.closed = False
-        self._waiting: deque[tuple[bytes, int]] = deque()
-
-    def deliver(self, frame: bytes, packetType: int = 0) -> None:
-        """
-        Have a frame come in.
-        """
-        self._waiting.append((frame, packetType))
-
-    def fileno(self) -> int:
-        """
-        There is no descriptor.
-        """
-        return -1
-
-    def receive(self, most: int) -> list[tuple[bytes, int]]:
-        """
-        See L{ILinkSocket.receive}.
-        """
-        self._mustBeOpen()
-        return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
-
-    def takeError(self) -> OSError | None:
-        """
-        See L{ILinkSocket.takeError}.
-        """
-        self._mustBeOpen()
-        return self.errors.popleft() if self.errors else None
-
-    def send(self, frame: bytes) -> None:
-        """
-        See L{ILinkSocket.send}.
-        """
-        self._mustBeOpen()
-        if self.sendErrors:
-            raise self.sendErrors.popleft()
-        self.sent.append(frame)
-
-    def sendAll(self, frames: Sequence[bytes]) -> list[OSError]:
-        """
-        See L{ILinkSocket.sendAll}.
-        """
-        errors = []
-        for frame in frames:
-            try:
-                self.send(frame)
-            except OSError as error:
-                errors.append(error)
-        return errors
-
-    def drops(self) -> int:
-        """
-        See L{ILinkSocket.drops}.
-        """
-        dropped, self.dropped = self.dropped, 0
-        return dropped
-
-    def setFilter(self, program: bytes) -> None:
-        """
-        See L{ILinkSocket.setFilter}. In memory nothing is filtered.
-        """
-        self._mustBeOpen()
-        self.program = program
-
-    def isBound(self) -> bool:
-        """
-        See L{ILinkSocket.isBound}.
-        """
-        return self.bound and not self.closed
-
-    def unread(self) -> int:
-        """
-        See L{ILinkSocket.unread}.
-        """
-        return 0 if self.closed else len(self._waiting)
-
-    def close(self) -> None:
-        """
-        See L{ILinkSocket.close}.
-        """
-        self.closed = True
-
-    def _mustBeOpen(self) -> None:
-        """
-        Raise what the kernel raises for a socket that was closed.
-        """
-        if self.closed:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-
-
-@implementer(IGroupMembership)
-class MemoryGroups:
-    """
-    Multicast groups in memory.
-
-    @ivar joined: the groups, in the order in which they were joined.
-    @ivar room: how many there is room for.
-    @ivar closed: whether it was closed.
-    """
-
-    def __init__(self, room: int = 1 << 16) -> None:
-        self.joined: list[int] = []
-        self.room = room
-        self.closed = False
-
-    def update(self, groups: Iterable[int]) -> None:
-        """
-        See L{IGroupMembership.update}.
-        """
-        if self.closed:
-            raise InterfaceError("the memberships of the interface were closed")
-        wanted = dict.fromkeys(groups)
-        self.joined = [group for group in self.joined if group in wanted]
-        for group in wanted:
-            if group not in self.joined:
-                self._join(group)
-
-    def close(self) -> None:
-        """
-        See L{IGroupMembership.close}.
-        """
-        self.joined, self.closed = [], True
-
-    def _join(self, group: int) -> None:
-        """
-        Join a group, or raise what the kernel has to say.
-        """
-        number = errno.EINVAL if group >> 120 != 0xFF else errno.ENOBUFS
-        if number == errno.EINVAL or len(self.joined) >= self.room:
-            raise InterfaceError(f"{formatAddress(group)}: {os.strerror(number)}")
-        self.joined.append(group)
 
 
 @implementer(IRoutingKernel)
@@ -448,97 +283,6 @@ class MemoryKernel:
             raise refusal
 
 
-@implementer(IGuard)
-class MemoryGuard:
-    """
-    A guard in memory.
-
-    @ivar kind: what it drops.
-    @ivar interface: what it was installed on; L{None} before, and after it was closed.
-    @ivar prefixes: the prefixes it was installed with.
-    @ivar others: what it spares.
-    @ivar refusal: raised by L{install} and L{serve}, if set.
-    """
-
-    def __init__(self, kind: GuardKind, refusal: GuardError | PrivilegeError | None = None) -> None:
-        self.kind = kind
-        self.refusal = refusal
-        self.interface: str | None = None
-        self.prefixes: list[Prefix] = []
-        self.others: list[Prefix] = []
-
-    def rehearse(
-        self, interface: str, prefixes: Iterable[Prefix], others: Iterable[Prefix]
-    ) -> None:
-        """
-        See L{IGuard.rehearse}.
-        """
-        if self.refusal is not None:
-            raise self.refusal
-
-    def install(self, interface: str, prefixes: Iterable[Prefix], others: Iterable[Prefix]) -> None:
-        """
-        See L{IGuard.install}.
-        """
-        if self.refusal is not None:
-            raise self.refusal
-        self.interface, self.prefixes, self.others = interface, list(prefixes), list(others)
-
-    def update(self, others: Iterable[Prefix]) -> None:
-        """
-        See L{IGuard.update}.
-        """
-        self.others = list(others)
-
-    def serve(self, prefixes: Iterable[Prefix], others: Iterable[Prefix]) -> None:
-        """
-        See L{IGuard.serve}.
-        """
-        if self.refusal is not None:
-            raise self.refusal
-        if self.interface is not None:
-            self.prefixes, self.others = list(prefixes), list(others)
-
-    def close(self) -> None:
-        """
-        See L{IGuard.close}.
-        """
-        self.interface = None
-
-
-class MemoryLock:
-    """
-    The lock of an instance, in memory.
-
-    @cvar held: the locks that are held, by interface.
-    """
-
-    held: dict[str, MemoryLock] = {}
-
-    def __init__(self, interface: str, refusal: str = SERVED) -> None:
-        """
-        @raise InterfaceError: it is locked.
-        """
-        if interface in self.held:
-            raise InterfaceError(OptionText(refusal, interface, "by another process"))
-        self.held[interface] = self
-        self._interface = interface
-
-    def release(self) -> None:
-        """
-        Let it go.
-        """
-        if self.held.get(self._interface) is self:
-            del self.held[self._interface]
-
-    @classmethod
-    def holder(cls, interface: str) -> str | None:
-        """
-        Who holds the lock of an interface, in words.
-        """
-        return "by another process" if interface in cls.held else None
-
-
 class MemoryMonitor:
     """
     Events in memory.
@@ -569,10 +313,3 @@ class MemoryMonitor:
         End.
         """
         self.reading = False
-
-
-def unlistened(port: int) -> socket.socket:
-    """
-    A socket that stands for one that listens, for a reactor in memory to adopt.
-    """
-    return socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
