@@ -25,7 +25,6 @@ PACKAGES = {"ip": "iproute2", "ping": "iputils-ping", "curl": "curl"}
 """The Debian package of each program that the lab runs."""
 
 _TIMEOUT = 20.0
-_GONE = 5.0
 
 
 def requirePrograms() -> None:
