@@ -51,13 +51,12 @@ _ICMPV6 = Service(ICMPV6_PROTOCOL)
 @dataclass(frozen=True)
 class RoutingPlan:
     """
-    All that is wanted.
+    All that is wanted, but for the switches of L{proxySysctls}, which depend on what they are now.
 
     @ivar routes: in the order in which they are to be added: what makes a hole in a local route
         stands before it.
     @ivar rules: in the order in which they are to be added, before the routes.
     @ivar proxies: to be added when the addresses are local.
-    @ivar sysctls: in the order in which they are to be set; and put back in the reverse.
     @ivar guard: what keeps the kernel from answering ping, if it is to be kept from it.
     @ivar prefixes: what is served, also where there is no route for it.
     """
@@ -65,7 +64,6 @@ class RoutingPlan:
     routes: tuple[Route, ...]
     rules: tuple[Rule, ...]
     proxies: tuple[Proxy, ...] = ()
-    sysctls: tuple[Sysctl, ...] = ()
     guard: GuardTable | None = None
     prefixes: tuple[Prefix, ...] = ()
 
@@ -93,13 +91,11 @@ def _routes(ownership: Ownership, table: int) -> Iterator[Route]:
     """
     The routes of our table: holes first, then the prefixes.
     """
-    lost = ownership.unreachable()
-    holes = dict.fromkeys(ownership.notOurs(), RouteKind.THROW) | dict.fromkeys(
-        lost, RouteKind.UNREACHABLE
-    )
-    reasons = ownership.notOurs() | lost
-    for prefix, kind in sorted(holes.items()):
-        yield Route(kind, prefix, reasons[prefix], table)
+    handedBack, lost = ownership.notOurs(), ownership.unreachable()
+    holes = handedBack | lost
+    for prefix, reason in sorted(holes.items()):
+        kind = RouteKind.UNREACHABLE if prefix in lost else RouteKind.THROW
+        yield Route(kind, prefix, reason, table)
     for prefix in ownership.prefixes:
         if prefix not in holes:
             yield Route(RouteKind.LOCAL, prefix, "the prefix", table)
